@@ -219,6 +219,17 @@ struct server {
     void run(int count) {
         for (int i = 0; i < count; ++i) threads.emplace_back([this] { loop.run(); });
     }
+    /// What is ready, in the test's own thread; how many handlers that was.
+    std::size_t turn() {
+        loop.restart();
+        return loop.poll();
+    }
+    template <class Condition>
+    void turn_until(Condition is_met) {
+        while (!is_met()) {
+            if (turn() == 0) std::this_thread::yield();
+        }
+    }
     /// run() returns in each of them.
     void join() {
         for (std::thread& each : threads) each.join();

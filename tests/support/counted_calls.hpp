@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace support {
 
@@ -12,7 +13,15 @@ inline constexpr std::size_t call_kinds = 8;
 
 using call_counts = std::array<long, call_kinds>;
 
+inline long of(const call_counts& counts, call which) { return counts[static_cast<std::size_t>(which)]; }
+
 /// The calling thread's calls are counted here from now on; nullptr: no more.
 void count_calls_in(call_counts* counts) noexcept;
+
+/// For a handler, with each message: from "start" on the calls of its thread are counted here, until "stop!".
+inline void count_calls_between(std::string_view got, call_counts* counts) noexcept {
+    if (got == "start") count_calls_in(counts);
+    if (got == "stop!") count_calls_in(nullptr);
+}
 
 } // namespace support

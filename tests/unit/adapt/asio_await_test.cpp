@@ -256,6 +256,26 @@ TEST_CASE("a context that goes takes its waiting coroutines with it", "[adapt][a
 }
 
 #if WSOLO_ASIO_CANCELS
+TEST_CASE("a cancellation withdraws at once, before its handler is called", "[adapt][asio]") {
+    net::io_context context;
+    stage at;
+    wsolo::conversation ws(*at.whole);
+    net::cancellation_signal stop;
+    std::vector<errc> told;
+    auto waits = ws.next();
+    awaited(waits, net::bind_cancellation_slot(stop.slot(), net::bind_executor(context, [&](auto got) {
+                                                   told.push_back(got.error());
+                                               })));
+    CHECK(at.whole->handler().wants_message());
+    stop.emit(net::cancellation_type::terminal);
+    CHECK_FALSE(at.whole->handler().wants_message());
+    at.receive(stage::frame(wsolo::opcode::text, "one")); // which waits for the next to ask
+    CHECK(told.empty());
+    at.settle(context);
+    CHECK(told == std::vector<errc>{errc::cancelled});
+    CHECK(at.sent().empty());
+}
+
 TEST_CASE("a cancellation withdraws what a coroutine awaits", "[adapt][asio]") {
     net::io_context context;
     stage at;

@@ -20,14 +20,11 @@ namespace {
 struct counting : finishes {
     counting(record& in, call_counts& to) : finishes(in), counts(&to) {}
     errc on_message(auto& ws, wsolo::message&& got) {
-        if (got.text() == "start") support::count_calls_in(counts);
-        if (got.text() == "stop!") support::count_calls_in(nullptr);
+        support::count_calls_between(got.text(), counts);
         return ws.send(got);
     }
     call_counts* counts;
 };
-
-long of(const call_counts& counts, call which) { return counts[static_cast<std::size_t>(which)]; }
 
 void check_echo(raw_client& peer, std::string_view payload) {
     peer.send(text(payload));

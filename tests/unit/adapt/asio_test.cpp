@@ -31,6 +31,38 @@ TEST_CASE("Asio: what connects is served until the acceptor is closed and all ha
     CHECK(at.log.alive == 0);
 }
 
+TEST_CASE("Asio: when the last connection has ended the context has no work", "[adapt][asio]") {
+    server at;
+    wsolo::adapt::asio::listen_options patient;
+    patient.handshake_timeout = patient.ending.close_timeout = patient.ending.linger_timeout = 1h;
+    at.accept([&] { return echo(at.log); }, patient);
+    raw_client peer(at.endpoint());
+    SECTION("in order") { peer.send(request() + text("one") + close()); }
+    SECTION("without a Close") { peer.send(request() + text("one")); }
+    peer.finish();
+    at.turn_until([&] { return at.log.ended() == 1; });
+    at.acceptor.close();
+    while (at.turn() != 0) {}
+    CHECK(at.loop.stopped()); // run() would return
+    CHECK(at.log.alive == 0);
+}
+
+TEST_CASE("Asio: each send of another thread has the context do something", "[adapt][asio]") {
+    server at;
+    at.accept([&] { return echo(at.log); });
+    raw_client peer(at.endpoint());
+    peer.send(request());
+    at.turn_until([&] { return at.everyone.size() == 1; });
+    CHECK(peer.head().starts_with("HTTP/1.1 101"));
+    for (int i = 0; i < 3; ++i) {
+        while (at.turn() != 0) {}
+        std::thread([&] { CHECK(at.everyone.send_text("tick").accepted == 1); }).join();
+        REQUIRE(at.turn() != 0);
+        CHECK(peer.frame() == "tick");
+    }
+    peer.reset();
+}
+
 TEST_CASE("Asio: a request and its frames may come in any pieces", "[adapt][asio]") {
     server at;
     at.accept([&] { return echo(at.log); });

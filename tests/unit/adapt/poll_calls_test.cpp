@@ -26,14 +26,11 @@ namespace {
 /// Counts what the loop's thread calls after a message that says so.
 struct counting {
     errc on_message(auto& ws, wsolo::message&& got) {
-        if (got.text() == "start") support::count_calls_in(counts);
-        if (got.text() == "stop!") support::count_calls_in(nullptr);
+        support::count_calls_between(got.text(), counts);
         return ws.send(got);
     }
     call_counts* counts;
 };
-
-long of(const call_counts& counts, call which) { return counts[static_cast<std::size_t>(which)]; }
 
 /// A loop in a thread of its own, and the only peer that it has.
 class served {
