@@ -311,6 +311,23 @@ TEST_CASE("libuv: what a full socket has no room for comes whole and in order", 
     slow.close_in_order();
 }
 
+TEST_CASE("libuv: short frames that a full socket has no room for come whole and in order",
+          "[adapt][libuv]") {
+    server at;
+    at.options.writing.timeouts.write = 10s;
+    at.listen([&] { return echoing(at.log); });
+    at.start();
+    const client slow = at.connect();
+    slow.shake_hands();
+    constexpr std::size_t messages = 6000; // nearly all that a writer queues; each is a part of its own
+    const auto payload = [](std::size_t i) { return std::string(1000, static_cast<char>('a' + i % 26)); };
+    std::size_t accepted = 0;
+    for (std::size_t i = 0; i < messages; ++i) accepted += at.everyone.send_text(payload(i)).accepted;
+    CHECK(accepted == messages);
+    for (std::size_t i = 0; i < messages; ++i) REQUIRE(slow.hear(1004) == "\x81\x7e\x03\xe8" + payload(i));
+    slow.close_in_order();
+}
+
 TEST_CASE("libuv: a peer that takes nothing is cut off within the write's time", "[adapt][libuv]") {
     server at;
     at.options.ending.close_timeout = at.options.ending.linger_timeout = 50ms;
