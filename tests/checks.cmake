@@ -16,6 +16,8 @@ endfunction()
 foreach(rule layers mirror length links version mutants spdx)
     wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
 endforeach()
+wsolo_add_check(check.documented Python3::Interpreter "${wsolo_tools}/check_documented.py")
+set_tests_properties("${WSOLO_TEST_PREFIX}check.documented" PROPERTIES SKIP_RETURN_CODE 77) # where there is no Doxygen
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
 find_path(WSOLO_QT QtNetwork/QTcpServer PATH_SUFFIXES qt6 qt5)
 mark_as_advanced(WSOLO_QT)

@@ -33,6 +33,7 @@ struct writer_access;
 
 /// Constructs a writer whose turn is the handshake's: see write/init_gate.hpp.
 struct born_gated_t {};
+/// Its only value.
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
@@ -100,7 +101,7 @@ public:
     }
 
     /// Queues a message that no encoder touches, for instance one with a secret beside text that a stranger chose
-    /// (docs/compression.md).
+    /// (docs/compression.md). Errors as send_text's, and raw_frame_malformed for an opcode that is not data's.
     [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
@@ -172,7 +173,7 @@ public:
             return error;
         return push_copy(frame.bytes, on_done);
     }
-    /// Queues the item, by the function for its kind.
+    /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
         return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
