@@ -73,8 +73,14 @@ def tell_laws(lines: List[str], name: str) -> None:
         if not lines[at].startswith("//"):
             break
         lines[at] = TAG.sub(r"&lt;\1&gt;", "/" + lines[at])
+    refers = False
     for at, line in enumerate(lines):
-        lines[at] = line.replace(LAWS, f"@copydoc {name}")
+        if is_comment(line):
+            refers = refers or LAWS in line
+            lines[at] = line.replace(LAWS, "@details")
+        elif refers:  # after the type's own words
+            lines[at] = f"/** @brief @copybrief {name} @details @copydetails {name} */ {line}"
+            refers = False
 
 
 def filtered(text: str, name: str = "") -> str:

@@ -421,7 +421,8 @@ class Documented(unittest.TestCase):
         text = "#pragma once\n// What it is.\n//\n// Laws: it needs <new>.\n\n/// See the file's laws.\nclass a {};\n"
         lines = doxygen_filter.filtered(text, "wsolo/core/a.hpp").split("\n")
         self.assertEqual(lines[:4], ["/// @file wsolo/core/a.hpp", "/// What it is.", "///", "/// Laws: it needs &lt;new&gt;."])
-        self.assertEqual(lines[5], "/// @copydoc wsolo/core/a.hpp")
+        self.assertEqual(lines[5], "/// @details")
+        self.assertEqual(lines[6], "/** @brief @copybrief wsolo/core/a.hpp @details @copydetails wsolo/core/a.hpp */ class a {};")
 
     def test_log(self) -> None:
         log = ("a.hpp:3: warning: Compound wsolo::a is not documented.\n"
