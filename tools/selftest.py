@@ -17,6 +17,7 @@ import amalgamate
 import check_compile_fail
 import check_documented
 import check_fresh_clock
+import check_language
 import check_layers
 import check_length
 import check_links
@@ -403,6 +404,17 @@ class Links(House):
         self.one(self.judge("# One `thing`, two\n[x](#one-thing-to)\n"), "page.md has no heading #one-thing-to")
         self.assertEqual(self.judge("# One `thing`, two\n[x](#one-thing-two) [y](../README.md) [z](https://e.org/x)\n"), [])
         self.assertEqual(self.judge("# A\n# A\n[x](page.md#a-1)\n```\n[x](nowhere.md)\n```\n`[](y) (z)`\n"), [])
+
+
+class Language(House):
+    def test_words(self) -> None:
+        self.assertEqual(check_language.problems_of(self.root)[0], [])
+        self.add_line("include/wsolo/core/config.hpp", "// Nobody is told.")
+        self.one(check_language.problems_of(self.root)[0], "config.hpp:", "Nobody")
+
+    def test_time(self) -> None:
+        self.add_line("README.md", "A frame behind the Close, and a server behind a proxy.")
+        self.one(check_language.problems_of(self.root)[0], "README.md:", "behind the Close")
 
 
 class Documented(unittest.TestCase):
