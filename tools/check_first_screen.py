@@ -2,7 +2,7 @@
 """README.md's first screen, and the programs of docs/start.md, do what the pages say: built from the single header and run.
 
 Each server greets a peer, gives it back what it said, closes it with 1001 at a SIGTERM, ends with 0, and can be started again at
-once. The client prints the answer.
+once. The client prints the answer. The snippet for Compiler Explorer needs nothing but codec.hpp.
 
     tools/check_first_screen.py --work FOLDER -- COMPILER FLAGS...
 """
@@ -10,6 +10,7 @@ once. The client prints the answer.
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,17 +41,28 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def build(root: Path, page: str, name: str, port: int, work: Path, compiler: List[str]) -> Path:
+def run_compiler(root: Path, page: str, name: str, port: int, work: Path, command: List[str]) -> None:
     found = [block for block in blocks_of(root, root / page, []) if block.name == name]
     if len(found) != 1:
         raise Failed(f"{page} has no block {name}")
-    source, program = work / f"{name}.cpp", work / name
+    source = work / f"{name}.cpp"
     source.write_text("\n".join(found[0].lines).replace("8080", str(port)) + "\n", encoding="utf-8")
-    done = subprocess.run([*compiler, "-pthread", f"-I{root / 'single_include'}", str(source), "-o", str(program)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run([*command, str(source)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         raise Failed(f"{page}, {name}: does not compile\n{done.stdout}")
+
+
+def build(root: Path, page: str, name: str, port: int, work: Path, compiler: List[str]) -> Path:
+    program = work / name
+    run_compiler(root, page, name, port, work, [*compiler, "-pthread", f"-I{root / 'single_include'}", "-o", str(program)])
     return program
+
+
+def build_snippet(root: Path, work: Path, compiler: List[str]) -> None:
+    alone = work / "alone" / "wsolo"
+    alone.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(root / "single_include" / "wsolo" / "codec.hpp", alone / "codec.hpp")
+    run_compiler(root, "docs/debugging.md", "explorer", 0, work, [*compiler, "-fsyntax-only", f"-I{alone.parent}"])
 
 
 def masked(first: int, payload: bytes) -> bytes:
@@ -142,7 +154,11 @@ def main() -> int:
             drive(program, port, client)
         except Failed as problem:
             problems.append(f"{page}, {name}: {problem}")
-    return report("first_screen", problems, len(SERVERS), "programs")
+    try:
+        build_snippet(root, options.work, compiler)
+    except Failed as problem:
+        problems.append(str(problem))
+    return report("first_screen", problems, len(SERVERS) + 2, "programs")
 
 
 if __name__ == "__main__":
