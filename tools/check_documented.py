@@ -168,10 +168,9 @@ def stage(root: Path, work: Path, html: bool) -> None:
         (work / "include" / name).parent.mkdir(parents=True, exist_ok=True)
         text = doxygen_filter.filtered(header.read_text(encoding="utf-8"), name.as_posix())
         (work / "include" / name).write_text(text, encoding="utf-8")
-    site = Path(__file__).resolve().parent / "site"
-    for name in ("reference.md", "namespaces.dox"):
-        shutil.copyfile(site / name, work / name)
-    settings = (site / "Doxyfile").read_text(encoding="utf-8")
+    for page in sorted((root / "tools" / "site").glob("*")):
+        shutil.copyfile(page, work / page.name)
+    settings = (Path(__file__).resolve().parent / "site" / "Doxyfile").read_text(encoding="utf-8")
     settings = settings.replace("@HTML@", "YES" if html else "NO").replace("@VERSION@", version_of(root))
     (work / "Doxyfile").write_text(settings, encoding="utf-8")
 
