@@ -53,7 +53,7 @@ std::vector<figure> both(const std::string& name, const stopwatch& watch, std::s
     return {{name, "ns", wall}, {name + "_cpu", "ns", watch.cpu_ns(pieces)}};
 }
 
-/// Nobody waits: complete a number, wait for it.
+/// No thread waits: complete a number, wait for it.
 template <class Barrier>
 std::vector<figure> pass_barrier(std::uint64_t rounds) {
     Barrier barrier;
@@ -91,7 +91,7 @@ std::vector<figure> wake(int threads, std::uint64_t rounds) {
     return figures;
 }
 
-/// `threads` wait for something later, while numbers complete that nobody waits for.
+/// `threads` wait for something later, while numbers complete that no thread waits for.
 template <class Barrier>
 std::vector<figure> complete_unreached(int threads, std::chrono::nanoseconds at_least) {
     Barrier barrier;

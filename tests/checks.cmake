@@ -13,10 +13,12 @@ function(wsolo_add_check name)
         ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;CXX=${CMAKE_CXX_COMPILER}")
 endfunction()
 
-foreach(rule layers mirror length links version mutants spdx)
+foreach(rule language layers mirror length links version mutants spdx)
     wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
 endforeach()
 wsolo_add_check(check.backplane_teeth Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/backplane/wrong.py")
+wsolo_add_check(check.documented Python3::Interpreter "${wsolo_tools}/check_documented.py")
+set_tests_properties("${WSOLO_TEST_PREFIX}check.documented" PROPERTIES SKIP_RETURN_CODE 77) # where there is no Doxygen
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
 find_path(WSOLO_QT QtNetwork/QTcpServer PATH_SUFFIXES qt6 qt5)
 mark_as_advanced(WSOLO_QT)
@@ -29,6 +31,10 @@ wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.p
 # A compile for each block: minutes where others build beside it.
 set_tests_properties("${WSOLO_TEST_PREFIX}check.readme" PROPERTIES TIMEOUT 900 COST 50)
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
+
+wsolo_add_check(check.first_screen Python3::Interpreter "${wsolo_tools}/check_first_screen.py"
+    --work "${CMAKE_CURRENT_BINARY_DIR}/first_screen" -- "${CMAKE_CXX_COMPILER}" -std=c++20)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.first_screen" PROPERTIES LABELS "check;long")
 
 # What a program around wsolo's headers may bring along, or lack.
 set(headers "${CMAKE_CURRENT_SOURCE_DIR}/headers")

@@ -1,5 +1,5 @@
 # Other people's peers at the other end of a socket, label peer: the Autobahn suite without its section 9, the clients that
-# are quickly had, and the exam of the hosts. Under `ctest -C full` all of Autobahn, every client, middle boxes (alone: `ctest -C full -L boxes`),
+# are quickly had, and the suite of the hosts. Under `ctest -C full` all of Autobahn, every client, middle boxes (alone: `ctest -C full -L boxes`),
 # hostile peers and the soak.
 #
 # Each takes what scripts/test has installed and is skipped where something is missing, and runs alone: a suite whose timers

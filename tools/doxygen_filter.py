@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""A header as Doxygen is to read it (its INPUT_FILTER): the house's way of commenting, in Doxygen's words.
+"""A header as Doxygen is to read it: the house's way of commenting, in Doxygen's words.
 
-- The inline namespace with the version in its name is left out: the names are wsolo's.
+- Inline namespaces are left out: the names are wsolo's.
 - A comment above several declarations that follow each other without an empty line is the comment of all of them.
+- The head of a file, its laws, is the file's comment. It is repeated where a comment says "See the file's laws."
 
 Lines stay where they are.
 
-    tools/doxygen_filter.py HEADER
+    tools/doxygen_filter.py HEADER      prints it, to look at
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import sys
 from pathlib import Path
 from typing import List
 
-NAMESPACE = re.compile(r"\bnamespace wsolo::inline WSOLO_ABI((?:::\w+)*)")
+INLINE = re.compile(r"::inline WSOLO_\w+")
+LAWS = "See the file's laws."
 TYPE = re.compile(r"\b(?:class|struct|enum|union|namespace|concept)\s")
 ANGLES = re.compile(r"<[^<>]*>")
 ENDS_RUN = re.compile(r"^\s*(?:}|public:|private:|protected:|#)")
@@ -61,8 +63,29 @@ def spread(lines: List[str], at: int, comment: str) -> int:
     return at
 
 
-def filtered(text: str) -> str:
-    lines = NAMESPACE.sub(r"namespace wsolo\1", text).split("\n")
+def tell_laws(lines: List[str], name: str) -> None:
+    """The head becomes the file's comment; `name` is what Doxygen calls the file."""
+    at = lines.index("#pragma once") if "#pragma once" in lines else -1
+    if at < 0 or not lines[at + 1].startswith("// "):
+        return
+    lines[at] = f"/// @file {name}"
+    for at in range(at + 1, len(lines)):
+        if not lines[at].startswith("//"):
+            break
+        lines[at] = TAG.sub(r"&lt;\1&gt;", "/" + lines[at])
+    refers = False
+    for at, line in enumerate(lines):
+        if is_comment(line):
+            refers = refers or LAWS in line
+            lines[at] = line.replace(LAWS, "@details")
+        elif refers:  # after the type's own words
+            lines[at] = f"/** @brief @copybrief {name} @details @copydetails {name} */ {line}"
+            refers = False
+
+
+def filtered(text: str, name: str = "") -> str:
+    """`name` is the file's path in include/, if its head is wanted."""
+    lines = INLINE.sub("", text).split("\n")
     at = 0
     while at < len(lines):
         if not is_comment(lines[at]):
@@ -74,6 +97,8 @@ def filtered(text: str) -> str:
             at += 1
         if not is_type(lines, at):
             at = spread(lines, at, " ".join(line.strip(" /") for line in lines[begin:at]))
+    if name:
+        tell_laws(lines, name)
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import unittest
@@ -16,6 +17,7 @@ import amalgamate
 import check_compile_fail
 import check_documented
 import check_fresh_clock
+import check_language
 import check_layers
 import check_length
 import check_links
@@ -404,6 +406,17 @@ class Links(House):
         self.assertEqual(self.judge("# A\n# A\n[x](page.md#a-1)\n```\n[x](nowhere.md)\n```\n`[](y) (z)`\n"), [])
 
 
+class Language(House):
+    def test_words(self) -> None:
+        self.assertEqual(check_language.problems_of(self.root)[0], [])
+        self.add_line("include/wsolo/core/config.hpp", "// Nobody is told.")
+        self.one(check_language.problems_of(self.root)[0], "config.hpp:", "Nobody")
+
+    def test_time(self) -> None:
+        self.add_line("README.md", "A frame behind the Close, and a server behind a proxy.")
+        self.one(check_language.problems_of(self.root)[0], "README.md:", "behind the Close")
+
+
 class Documented(unittest.TestCase):
     def test_a_comment_covers_what_follows_it(self) -> None:
         text = "/// Both.\nint a() {\n\n    return 1; // }\n}\ntemplate <class T>\nint b(T);\n\nint c();\n"
@@ -416,15 +429,72 @@ class Documented(unittest.TestCase):
         text = "/// A type.\ntemplate <class T, std::size_t N = 1>\n    requires(N > 0)\nclass a {\n    int b;\n    int c;\n};\n"
         self.assertEqual(doxygen_filter.filtered(text), text)
 
-    def test_verdicts(self) -> None:
+    def test_the_head_is_told_where_its_laws_are_referred_to(self) -> None:
+        text = "#pragma once\n// What it is.\n//\n// Laws: it needs <new>.\n\n/// See the file's laws.\nclass a {};\n"
+        lines = doxygen_filter.filtered(text, "wsolo/core/a.hpp").split("\n")
+        self.assertEqual(lines[:4], ["/// @file wsolo/core/a.hpp", "/// What it is.", "///", "/// Laws: it needs &lt;new&gt;."])
+        self.assertEqual(lines[5], "/// @details")
+        self.assertEqual(lines[6], "/** @brief @copybrief wsolo/core/a.hpp @details @copydetails wsolo/core/a.hpp */ class a {};")
+
+    def test_log(self) -> None:
         log = ("a.hpp:3: warning: Compound wsolo::a is not documented.\n"
                "a.hpp:4: warning: Member size() const noexcept (function) of class wsolo::a is not documented.\n"
                "a.hpp:5: warning: Member limit (variable) of struct wsolo::a is not documented.\n")
-        self.assertEqual(len(check_documented.problems_of(log)), 3)
+        self.assertEqual(len(check_documented.unnamed_problems(log)), 3)
         covered = ("a.hpp:4: warning: Member a(int b) (function) of class wsolo::a< T > is not documented.\n"
                    "a.hpp:4: warning: Member operator bool() const (function) of class wsolo::a is not documented.\n"
                    "a.hpp:4: warning: Member write(std::span< const x > p) (function) of class wsolo::a is not documented.\n")
-        self.assertEqual(check_documented.problems_of(covered), [])
+        self.assertEqual(check_documented.unnamed_problems(covered), [])
+
+
+@unittest.skipUnless(shutil.which("doxygen"), "no Doxygen is here")
+class Contracts(unittest.TestCase):
+    ERRORS = "#pragma once\n// Errors.\n\nnamespace wsolo {\n/// E.\nenum class errc { none, closed /* c */ };\n} // namespace wsolo\n"
+
+    def problems(self, text: str) -> List[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            core = Path(folder, "include", "wsolo", "core")
+            core.mkdir(parents=True)
+            (core.parent / "version.hpp").write_text(VERSION, encoding="utf-8")
+            (core / "error.hpp").write_text(self.ERRORS, encoding="utf-8")
+            (core / "a.hpp").write_text(f"#pragma once\n// Laws: any thread; it owns all.\n\n"
+                                        f"namespace wsolo::inline WSOLO_ABI {{\n{text}}} // namespace\n", encoding="utf-8")
+            return check_documented.problems_of(Path(folder))[0]
+
+    def refused(self, text: str, *words: str) -> None:
+        problems = self.problems(text)
+        self.assertEqual(len(problems), 1, problems)
+        for word in words:
+            self.assertIn(word, problems[0])
+
+    def test_passes(self) -> None:
+        self.assertEqual(self.problems("/// Not thread-safe. Movable.\nclass a {};\n"
+                                       "/// See the file's laws.\nclass b {};\n"
+                                       "/// A view.\nstruct c { const char* d; /**< text */ };\n"
+                                       "/// Errors: closed.\nerrc e();\nerrc f();\n"
+                                       "/// A literal.\nstd::string_view g();\n"), [])
+
+    def test_name_without_a_comment(self) -> None:
+        self.refused("int a();\n", "a.hpp:5: a() of wsolo is not documented")
+
+    def test_class_without_threads(self) -> None:
+        self.refused("/// Movable.\nclass a {};\n", "wsolo::a does not say which threads")
+
+    def test_class_without_lifetime(self) -> None:
+        self.refused("/// Not thread-safe.\nclass a {};\n", "wsolo::a does not say what it owns")
+
+    def test_member_that_is_a_view(self) -> None:
+        self.refused("/// Text.\nstruct a {\n    const char* b; ///< text\n};\n", "wsolo::a::b is a view")
+
+    def test_function_that_returns_a_view(self) -> None:
+        self.refused("/// Text.\nstd::string_view a();\n", "wsolo::a() returns a view")
+
+    def test_function_whose_errors_are_not_named(self) -> None:
+        self.refused("/// Does it.\nerrc a();\n", "wsolo::a() returns errc, and its comment names no error")
+        self.refused("/// Does it.\nresult<int> a();\n", "its comment names no error")
+
+    def test_error_that_does_not_exist(self) -> None:
+        self.refused("/// Error: errc::lost.\nerrc a();\n", "there is no errc::lost")
 
 
 if __name__ == "__main__":

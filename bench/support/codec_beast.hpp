@@ -3,7 +3,7 @@
 // done once, before the clock starts. Fragmenting by the write buffer is off, so that a message is one frame
 // for all.
 //
-// Masking and UTF-8 are functions of its `detail` namespace: not promised to anybody, but compiled from its
+// Masking and UTF-8 are functions of its `detail` namespace: not promised to users, but compiled from its
 // installed headers as they are.
 
 #include <wsolo/handshake/accept_key.hpp>

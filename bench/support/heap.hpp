@@ -9,7 +9,7 @@
 
 namespace bench {
 
-/// The number behind `attribute="` in the last element of that beginning, or 0.
+/// The number after `attribute="` in the last element of that beginning, or 0.
 inline double last_number(std::string_view text, std::string_view element, std::string_view attribute) {
     const std::size_t at = text.rfind(element);
     if (at == std::string_view::npos) return 0;

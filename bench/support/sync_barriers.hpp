@@ -27,7 +27,7 @@ private:
     wsolo::sequence_barrier barrier_;
 };
 
-/// The textbook's: one mutex, one condition variable for everybody.
+/// The textbook's: one mutex, one condition variable for all waiters.
 class shared_condition {
 public:
     static constexpr const char* name = "mutex_one_cv";

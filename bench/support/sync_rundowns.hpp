@@ -23,7 +23,7 @@ private:
     wsolo::rundown door_;
 };
 
-/// Keeps the thing alive, but nobody can wait for the last user.
+/// Keeps the thing alive, but no thread can wait for the last user.
 class shared_pointer_copy {
 public:
     static constexpr const char* name = "shared_ptr_copy";
@@ -36,7 +36,7 @@ private:
     std::shared_ptr<int> thing_ = std::make_shared<int>(1);
 };
 
-/// The same for whoever does not own it.
+/// The same for code that does not own it.
 class weak_pointer_lock {
 public:
     static constexpr const char* name = "weak_ptr_lock";

@@ -1,6 +1,6 @@
 #pragma once
 // How many system calls a writer makes: the program is linked with --wrap, so that every call that its own
-// code makes to one of the functions in syscalls.cpp is counted, whoever wrote that code. Not counted: what
+// code makes to one of the functions in syscalls.cpp is counted, whichever library's code it is. Not counted: what
 // the standard library does inside (the futex of a mutex or a condition variable).
 
 #include <cstdint>

@@ -68,7 +68,7 @@ public:
             std::tie(ends[0], ends[1]) = loopback();
         else
             must(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-        room_.resize(256 * 1024); // here, so that it is nobody's memory but the wire's
+        room_.resize(256 * 1024); // here, so that it counts as the wire's memory
         descriptor_ = ends[0];
         peer_ = ends[1];
         reader_ = std::thread([this] { read_all(); });

@@ -7,7 +7,7 @@
 //   Writer::farewell         bytes that finish() adds to the wire (a Close frame, where the writer knows of
 //   one)
 //
-// Everybody's backlog is bounded by the same 4 MiB, and a producer that meets the bound sleeps a moment.
+// Every writer's backlog is bounded by the same 4 MiB, and a producer that meets the bound sleeps a moment.
 
 #include "wire.hpp"
 

@@ -89,7 +89,7 @@ bool scene::command(std::string_view words) {
         return false;
     }
     const std::scoped_lock hold(lock_);
-    if (orders_.size() >= 64) return true; // somebody leans on the keyboard
+    if (orders_.size() >= 64) return true; // a key is held down
     orders_.push_back(std::move(given));
     news_.notify_all();
     return true;

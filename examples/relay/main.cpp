@@ -1,7 +1,7 @@
 // A WebSocket server: threads that push text to every connection, PINGs answered meanwhile, and a page for a browser.
 //
 // Laws of this file:
-// - Workers only queue; the loop's thread reads and writes. Nobody waits for a socket.
+// - Workers only queue; the loop's thread reads and writes. No thread waits for a socket.
 // - A worker knows a connection by a weak handle: it may come later than the connection's end.
 // - When told to stop it closes every connection with 1001 and a bound, and what was accepted is accounted for.
 

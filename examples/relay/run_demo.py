@@ -81,7 +81,7 @@ class Demo:
             client = Client(self.commands["websockets"], server.url, "--messages", MESSAGES, "--no-pings")
             result = client.result()
             self.require(not result["errors"], f"without PINGs it should look right: {result['errors'][:1]}")
-            print("   while nobody PINGs, it looks right")
+            print("   while no peer PINGs, it looks right")
             self.add_row("wrong, no PINGs", result, server)
         for name, command in self.commands.items():
             with self.server("relay_wrong", *SCHEDULE) as server:

@@ -184,18 +184,15 @@ using mutable_bytes = std::span<std::byte>;
     return static_cast<std::uint16_t>(std::to_integer<unsigned>(from[0]) << 8 |
                                       std::to_integer<unsigned>(from[1]));
 }
-
 [[nodiscard]] constexpr std::uint64_t load_be64(const std::byte* from) noexcept {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value = value << 8 | std::to_integer<std::uint64_t>(from[i]);
     return value;
 }
-
 constexpr void store_be16(std::byte* to, std::uint16_t value) noexcept {
     to[0] = static_cast<std::byte>(value >> 8);
     to[1] = static_cast<std::byte>(value);
 }
-
 constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
     for (int i = 0; i < 8; ++i) to[i] = static_cast<std::byte>(value >> (56 - 8 * i));
 }
@@ -760,11 +757,11 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
     return detail::error_table[static_cast<std::size_t>(code)];
 }
 
-/// The enumerator's own name, for logs.
+/// The enumerator's own name, for logs. A literal.
 [[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return info(code).name; }
-/// One sentence for people.
+/// One sentence for people. A literal.
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
-/// The section of the RFC that states the rule, or empty.
+/// The section of the RFC that states the rule, or empty. A literal.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
 /// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
@@ -865,7 +862,7 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
+/// A key source with a single key in it, for a single frame. A value: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:
@@ -2194,7 +2191,7 @@ enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close
     return static_cast<unsigned>(op) > 15 || (defined >> static_cast<unsigned>(op) & 1U) == 0;
 }
 
-/// The RFC's word for it, for logs.
+/// The RFC's word for it, for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(opcode op) noexcept {
     switch (op) {
     case opcode::continuation: return "continuation";
@@ -2415,7 +2412,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// The same with the whole value.
+/// The same with the whole value, and the same errors.
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
     return check_length(length_field, payload_size, payload_size);
 }
@@ -2463,7 +2460,7 @@ enum class close_code : std::uint16_t {
     return status == 0 ? close_code::no_status : static_cast<close_code>(status);
 }
 
-/// A few words for logs.
+/// A few words for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(close_code code) noexcept {
     switch (code) {
     case close_code::normal: return "normal closure";
@@ -2892,7 +2889,7 @@ inline void apply_mask(mutable_bytes bytes, masking_key key, std::uint64_t offse
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). A value of one byte.
 class frame_spec {
 public:
     /// `rsv1` belongs to a negotiated extension, and to a message's first frame (RFC 7692 §6).
@@ -3091,7 +3088,7 @@ result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t paylo
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A payload in clear: what the decoder yields, and what a server's frame carries.
+/// A payload in clear: what the decoder yields, and what a server's frame carries. A view.
 class unmasked_bytes {
 public:
     constexpr unmasked_bytes() noexcept = default;
@@ -3105,7 +3102,7 @@ private:
 };
 
 /// A payload as a client's frame carries it, with the key that it is still XORed with (RFC 6455 §5.3). Its
-/// first byte is the frame's first payload byte.
+/// first byte is the frame's first payload byte. A view: it lives as long as the bytes that it was made of.
 class masked_bytes {
 public:
     constexpr masked_bytes(const_bytes bytes, masking_key key) noexcept : bytes_(bytes), key_(key) {}
@@ -3137,7 +3134,7 @@ namespace detail {
 struct control_frame_access;
 }
 
-/// A whole encoded control frame in a fixed inline buffer. Trivially copyable.
+/// A whole encoded control frame in a fixed inline buffer. A trivially copyable value.
 class control_frame {
 public:
     /// A client's header and the longest payload (RFC 6455 §5.5): 131 bytes.
@@ -3362,9 +3359,9 @@ struct frame_limits {
 /// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
 /// two functions that `Rules` must have.
 struct no_rules {
-    /// Judges the header's first byte.
+    /// Judges the header's first byte. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// Judges the size, once it is known that the payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -3381,14 +3378,14 @@ struct [[nodiscard]] decoded {
     bool ends = false;
     /// The rule that the input broke; none unless `status` is failed.
     errc error = errc::none;
-    /// This part of the payload, unmasked, within the input (or the destination) of the call.
+    /// This part of the payload, unmasked: a view of the input (or the destination) of the call.
     mutable_bytes payload{};
 
     /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. A value of 48 bytes, which refers to nothing; no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:

@@ -194,18 +194,15 @@ using mutable_bytes = std::span<std::byte>;
     return static_cast<std::uint16_t>(std::to_integer<unsigned>(from[0]) << 8 |
                                       std::to_integer<unsigned>(from[1]));
 }
-
 [[nodiscard]] constexpr std::uint64_t load_be64(const std::byte* from) noexcept {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value = value << 8 | std::to_integer<std::uint64_t>(from[i]);
     return value;
 }
-
 constexpr void store_be16(std::byte* to, std::uint16_t value) noexcept {
     to[0] = static_cast<std::byte>(value >> 8);
     to[1] = static_cast<std::byte>(value);
 }
-
 constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
     for (int i = 0; i < 8; ++i) to[i] = static_cast<std::byte>(value >> (56 - 8 * i));
 }
@@ -909,11 +906,11 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
     return detail::error_table[static_cast<std::size_t>(code)];
 }
 
-/// The enumerator's own name, for logs.
+/// The enumerator's own name, for logs. A literal.
 [[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return info(code).name; }
-/// One sentence for people.
+/// One sentence for people. A literal.
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
-/// The section of the RFC that states the rule, or empty.
+/// The section of the RFC that states the rule, or empty. A literal.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
 /// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
@@ -1041,7 +1038,7 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
+/// A key source with a single key in it, for a single frame. A value: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:
@@ -1218,7 +1215,7 @@ enum class role : std::uint8_t { server, client };
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A server: what it sends goes out as it is. Empty.
+/// A server: what it sends goes out as it is. An empty value.
 class server_side {
 public:
     /// Which of the two it is.
@@ -1234,7 +1231,7 @@ public:
 };
 
 /// A client: each frame that it sends is masked with a fresh key from `Keys`, which is owned (`random_keys`, the default),
-/// or referred to (`random_keys&`: it then outlives this).
+/// or referred to (`random_keys&`: it then outlives this). Not thread-safe: drawing a key changes the source.
 template <class Keys = random_keys>
 class client_side {
     static_assert(key_source<std::remove_reference_t<Keys>>,
@@ -2517,7 +2514,7 @@ enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close
     return static_cast<unsigned>(op) > 15 || (defined >> static_cast<unsigned>(op) & 1U) == 0;
 }
 
-/// The RFC's word for it, for logs.
+/// The RFC's word for it, for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(opcode op) noexcept {
     switch (op) {
     case opcode::continuation: return "continuation";
@@ -2738,7 +2735,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// The same with the whole value.
+/// The same with the whole value, and the same errors.
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
     return check_length(length_field, payload_size, payload_size);
 }
@@ -2786,7 +2783,7 @@ enum class close_code : std::uint16_t {
     return status == 0 ? close_code::no_status : static_cast<close_code>(status);
 }
 
-/// A few words for logs.
+/// A few words for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(close_code code) noexcept {
     switch (code) {
     case close_code::normal: return "normal closure";
@@ -3076,7 +3073,7 @@ inline void apply_mask(mutable_bytes bytes, masking_key key, std::uint64_t offse
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). A value of one byte.
 class frame_spec {
 public:
     /// `rsv1` belongs to a negotiated extension, and to a message's first frame (RFC 7692 §6).
@@ -3275,7 +3272,7 @@ result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t paylo
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A payload in clear: what the decoder yields, and what a server's frame carries.
+/// A payload in clear: what the decoder yields, and what a server's frame carries. A view.
 class unmasked_bytes {
 public:
     constexpr unmasked_bytes() noexcept = default;
@@ -3289,7 +3286,7 @@ private:
 };
 
 /// A payload as a client's frame carries it, with the key that it is still XORed with (RFC 6455 §5.3). Its
-/// first byte is the frame's first payload byte.
+/// first byte is the frame's first payload byte. A view: it lives as long as the bytes that it was made of.
 class masked_bytes {
 public:
     constexpr masked_bytes(const_bytes bytes, masking_key key) noexcept : bytes_(bytes), key_(key) {}
@@ -3321,7 +3318,7 @@ namespace detail {
 struct control_frame_access;
 }
 
-/// A whole encoded control frame in a fixed inline buffer. Trivially copyable.
+/// A whole encoded control frame in a fixed inline buffer. A trivially copyable value.
 class control_frame {
 public:
     /// A client's header and the longest payload (RFC 6455 §5.5): 131 bytes.
@@ -3519,9 +3516,9 @@ struct frame_limits {
 /// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
 /// two functions that `Rules` must have.
 struct no_rules {
-    /// Judges the header's first byte.
+    /// Judges the header's first byte. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// Judges the size, once it is known that the payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -3538,14 +3535,14 @@ struct [[nodiscard]] decoded {
     bool ends = false;
     /// The rule that the input broke; none unless `status` is failed.
     errc error = errc::none;
-    /// This part of the payload, unmasked, within the input (or the destination) of the call.
+    /// This part of the payload, unmasked: a view of the input (or the destination) of the call.
     mutable_bytes payload{};
 
     /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. A value of 48 bytes, which refers to nothing; no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:
@@ -6095,7 +6092,7 @@ public:
     [[nodiscard]] errc start(const client_request& request, Source& source) noexcept {
         return start(request, make_client_key(source));
     }
-    /// The same with a key of the caller's, new for every connection (RFC 6455 §4.1).
+    /// The same, with the same errors, and a key of the caller's, new for every connection (RFC 6455 §4.1).
     [[nodiscard]] errc start(const client_request& request, const client_key& key) noexcept {
         request_.clear();
         head_.restart(true);
@@ -6217,7 +6214,6 @@ choose_subprotocol(const upgrade_request& request, std::span<const std::string_v
     }
     return {};
 }
-
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request,
                    std::initializer_list<std::string_view> supported) noexcept {
@@ -6432,7 +6428,7 @@ template <detail::growable_bytes Container>
         to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
 }
 
-/// The same after the contents of a container.
+/// The same after the contents of a container; errc::out_of_memory when it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -6443,6 +6439,7 @@ template <detail::growable_bytes Container>
 
 /// The same in answer to `request`: HEAD gets no body, and a client that closes, speaks HTTP/1.0, or
 /// sends a body of unknown length, is told `Connection: close`; end the connection then.
+/// Errors as those of the two above.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
                                                         const http_response& response) noexcept {
     return write_response(to, detail::fitted(response, request));
@@ -6678,7 +6675,7 @@ public:
         WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
         return size_ == 0 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
     }
-    /// failure: the rule that was broken.
+    /// failure: the error, that is, the rule that was broken.
     [[nodiscard]] errc error() const noexcept {
         WSOLO_ASSERT(kind_ == event_kind::failure, "event::error(): only of failure");
         return error_;
@@ -7102,7 +7099,7 @@ struct reading_rate {
     rate control_frames{};
 };
 
-/// A bucket, full at the start. Not thread-safe; O(1), constexpr. 24 bytes.
+/// A bucket, full at the start. A value of 24 bytes. Not thread-safe; O(1), constexpr.
 class rate_limit {
 public:
     constexpr rate_limit(const rate& bound, time_point start) noexcept
@@ -7609,7 +7606,7 @@ private:
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
-/// the bytes that were read.
+/// the bytes that were read. For the thread that reads.
 template <class Side>
 class basic_reader<Side>::event_range {
 public:
@@ -7761,7 +7758,8 @@ inline void link_before(waiter& place, waiter& added) noexcept {
 namespace wsolo::inline WSOLO_ABI {
 
 /// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of
-/// close().
+/// close(). It lives in the coroutine's frame; what it waits for outlives it. The thread that completes, or closes, resumes the
+/// coroutine, with no lock held.
 template <class Source>
 class [[nodiscard]] basic_awaiter final : private waiter {
 public:
@@ -7847,7 +7845,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 #if WSOLO_HAS_PTHREAD_CLOCK
 
-/// Not recursive. It must be free when it is destroyed.
+/// A mutex for any threads, without <mutex>. Not recursive. It must be free when it is destroyed.
 class os_mutex {
 public:
     constexpr os_mutex() noexcept = default;
@@ -7872,7 +7870,8 @@ private:
 /// How a wait with a deadline ended.
 enum class os_wait_status : unsigned char { no_timeout, timeout };
 
-/// `Lock` is any that holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
+/// For any threads; deadlines are the steady clock's. It outlives its waits, and is neither copied nor moved. `Lock` is any that
+/// holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
 class os_condition_variable {
 public:
     os_condition_variable() noexcept {
@@ -7889,6 +7888,7 @@ public:
     void notify_one() noexcept { ::pthread_cond_signal(&native_); }
     void notify_all() noexcept { ::pthread_cond_broadcast(&native_); }
 
+    /// Gives the lock back, sleeps until a notice or for no reason, and takes it again.
     template <class Lock>
     void wait(Lock& held) noexcept {
         ::pthread_cond_wait(&native_, held.mutex()->native_handle());
@@ -7924,7 +7924,7 @@ using os_condition_variable = std::condition_variable_any; // waits on any lock
 
 #endif
 
-/// Holds `Mutex` for a scope, or is handed to a wait. (std::unique_lock would cost <mutex>.)
+/// Holds `Mutex`, which outlives it, for a scope of one thread, or is handed to a wait. (std::unique_lock would cost <mutex>.)
 template <class Mutex>
 class held_mutex {
 public:
@@ -8032,7 +8032,7 @@ struct std_blocking_traits : std_traits {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A place to sleep. One sleeper; release() and nudge() from any thread.
+/// A place to sleep for the one thread that owns it; release() and nudge() from any thread, until it is destroyed.
 template <class Traits>
 class basic_parker {
 public:
@@ -8101,7 +8101,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may
+/// `Function` is called, by the thread that completes or closes, with errc::none or the error of close(). It must not throw. It may
 /// add and destroy other callbacks of the same source, and this one. The source outlives the object, unless
 /// the function was called before.
 template <class Source, std::invocable<errc> Function>
@@ -8376,8 +8376,8 @@ struct inbox_report {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
-/// holder was preempted.
+/// Test and test-and-set with back-off, for any threads. Not recursive, not fair, neither copied nor moved. lock() never makes a
+/// system call unless the holder was preempted.
 template <class Traits = std_traits>
 class basic_spin_lock {
 public:
@@ -8402,7 +8402,7 @@ private:
 
 using spin_lock = basic_spin_lock<>;
 
-/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
+/// Holds a lock, which outlives it, for a scope. (std::lock_guard would cost <mutex>.)
 template <class Lock>
 class [[nodiscard]] scoped_hold {
 public:
@@ -8440,6 +8440,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
+/// Whose turn it is: the file's table says what leads from one to the next.
 enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
 
 /// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
@@ -9158,7 +9159,7 @@ public:
 
     /// A run of messages that are handled one by one without being queued, by a thread that both reads and drains: while
     /// no message waits, and with inbox_overflow::pause, so that a full inbox would refuse none. The run holds the turn from
-    /// its first message on; each message counts as if it had been pushed and drained.
+    /// its first message on, until it is destroyed; each message counts as if it had been pushed and drained. The inbox outlives it.
     class direct_run {
     public:
         /// `quantum`: of messages; 0: any number.
@@ -9496,7 +9497,7 @@ struct one_thread_traits : std_blocking_traits {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A Node* that one thread at a time can take. Node must be aligned to 2 at least. Not recursive.
+/// A Node* that one thread at a time can take. It owns no node. Node must be aligned to 2 at least. Not recursive.
 template <class Node, class Traits>
 class basic_pointer_lock {
 public:
@@ -9777,7 +9778,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// One user inside. Move-only; its destructor leaves. Empty when the rundown was closed.
+/// One user inside. Move-only, one thread at a time; its destructor leaves. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
@@ -10416,7 +10417,8 @@ private:
     block* block_ = nullptr;
 };
 
-/// The session's own end. Move-only, while the session stays where it is.
+/// The session's own end. Move-only, while the session stays where it is. Any thread may call handle(), close() and
+/// wait(); a move and the destructor are the owner's, while no other call is under way.
 template <class T, class Traits = std_blocking_traits>
 class basic_session_anchor {
     using block = detail::session_block<T, Traits>;
@@ -12983,7 +12985,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. A writer counts 255 corks at a time; further ones
+/// Made by single_writer::corked(). Move-only, one thread at a time; the writer must outlive it. A writer counts 255 corks at a time; further ones
 /// hold nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
@@ -13037,8 +13039,9 @@ concept message_encoder =
         { one.forget() } noexcept -> std::same_as<void>;
     };
 
-/// Encodes nothing. Empty.
+/// Encodes nothing. An empty value.
 struct never_encoded {
+    /// As message_encoder says. deflate_alone() has no error.
     static constexpr bool encodes = false;
     [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
     [[nodiscard]] static std::size_t deflate(const_bytes, mutable_bytes) noexcept { return 0; }
@@ -13921,6 +13924,7 @@ struct writer_access;
 
 /// Constructs a writer whose turn is the handshake's: see write/init_gate.hpp.
 struct born_gated_t {};
+/// Its only value.
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
@@ -13969,7 +13973,8 @@ public:
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
-    /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
+    /// which only the newest counts. It takes its place at the end of the queue. Errors as send_text's, and
+    /// raw_frame_malformed for an opcode that is not data's. O(n + entries queued).
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
@@ -13988,7 +13993,7 @@ public:
     }
 
     /// Queues a message that no encoder touches, for instance one with a secret beside text that a stranger chose
-    /// (docs/compression.md).
+    /// (docs/compression.md). Errors as send_text's, and raw_frame_malformed for an opcode that is not data's.
     [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
@@ -14035,7 +14040,8 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and data, a PING
     /// passes data, each on a frame boundary. A Close is close() with this body and the default drain bound. A PONG that
-    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated.
+    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated. Errors: closed, out_of_memory, of a
+    /// PING queue_full, of a Close those of close().
     [[nodiscard]] errc send(const control_frame& frame, on_outcome on_done = {}) {
         return send_control(frame.op(), frame.code(), frame.bytes(), on_done);
     }
@@ -14060,7 +14066,7 @@ public:
             return error;
         return push_copy(frame.bytes, on_done);
     }
-    /// Queues the item, by the function for its kind.
+    /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
         return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
@@ -14675,7 +14681,7 @@ struct [[nodiscard]] end_actions {
     time_point deadline = no_deadline; ///< when to ask again; an event may change it
 };
 
-/// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
+/// When a stream may be shut down, and closed. A value; every function O(1), constexpr, no side effects elsewhere.
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept
@@ -15386,7 +15392,7 @@ public:
     /// Whether the group closed: join() would say so.
     [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
 
-    /// Joins, as basic_connection_group::join() does. Precondition: not empty.
+    /// Joins, with the errors of basic_connection_group::join(). Precondition: not empty.
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
         return seat::take(*roll_, std::move(connection));
@@ -15477,6 +15483,7 @@ public:
     /// `spread`, but over half of `within` at most, so that not all peers reconnect at once. errc::closed: the group was
     /// closed before; then the closes that have yet to begin do so now, and within the shorter of the two times. Errors after
     /// which nothing was done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    /// O(members).
     [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
                                  duration spread = duration::zero()) {
         reason = fit_close_reason(reason);
@@ -15497,7 +15504,7 @@ public:
     }
 
     /// Ends every member without a Close: for the members that are left when an orderly end took too long. Further connections
-    /// may join, unless the group was closed.
+    /// may join, unless the group was closed. O(members).
     void abort_all(errc why = errc::aborted) {
         if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
     }
@@ -15659,8 +15666,8 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// Its parameter is no template's: those can't be deduced from braces. So to ask whether it takes a `const message&` makes no body of
-/// it, which might move from its message.
+/// Whether on_message() names its message's type: a template's parameter can't be deduced from `{}`. Only then may can_be_lent be asked:
+/// of a template it would instantiate the body, which need not compile for a `const message&` (it may move from its message).
 template <class Handler, class Endpoint>
 concept names_its_message = requires(Handler& h, Endpoint& e) {
     h.on_message(e, {});
@@ -15669,7 +15676,7 @@ template <class Handler, class Endpoint>
 concept can_be_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);
 } || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
-/// One of `const auto&`: it is the same whatever kind it is given.
+/// Whether on_message() takes its message by `const auto&`: then it does the same with a lent message as with one of its own.
 template <class Handler, class Endpoint>
 concept takes_any_const =
     requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<Endpoint, message>(e, m); } ||
@@ -15677,7 +15684,8 @@ concept takes_any_const =
     (!has_on_message<Handler, Endpoint> && (
         requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<Endpoint, message>(e, m); } ||
         requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<message>(e, m); }));
-/// A handler that can't keep a message. (One that names both kinds is lent what it can be; `auto&&` is given its own.)
+/// Whether the handler can't keep a message, so that one is lent to it. (A handler with an overload for each kind is lent its message; one
+/// that takes `auto&&` is given a message of its own.)
 template <class Handler, class Endpoint>
 concept takes_lent = (names_its_message<Handler, Endpoint> && can_be_lent<Handler, Endpoint>) ||
                      takes_any_const<Handler, Endpoint>;
@@ -16062,7 +16070,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Lent to the handler's on_request(). Not thread-safe.
+/// Lent to the handler's on_request(): lives until that returns. Not thread-safe.
 class http_reply {
 public:
     /// `extensions`: what accept() agrees to where its caller names none. A view, which outlives this.
@@ -17054,7 +17062,7 @@ public:
 
     // ---- any thread's: sends
 
-    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// single_writer's functions of these names, with their errors. What a handler sends while it handles counts as a reply:
     /// endpoint_options::max_unsent.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
         return count(payload.size(), out_.send_text(payload, on_done));
@@ -17062,14 +17070,14 @@ public:
     [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
         return count(payload.size(), out_.send_binary(payload, on_done));
     }
-    /// A received message goes out again as it is: text as text.
+    /// A received message goes out again as it is: text as text. Errors as send_text's.
     [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
         return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
     }
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         return count(frame.bytes().size(), out_.send(frame, on_done));
     }
-    /// A PING of the application's own. on_pong() tells of its answer.
+    /// A PING of the application's own. on_pong() tells of its answer. Errors: single_writer::send_ping().
     [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
 
     /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
@@ -17973,7 +17981,7 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp: make it, then run(). The handler's hooks are endpoint's (hooks.hpp), and,
+/// See the file's laws. Make it, then run(), as connection.hpp says. The handler's hooks are endpoint's (hooks.hpp), and,
 /// called in the loop:
 ///
 ///     errc on_response(const upgrade_response& answer, errc verdict)
@@ -18124,8 +18132,8 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp. Everything belongs to the loop's thread. The handler's hooks are endpoint's
-/// (hooks.hpp), and, called in the loop:
+/// See the file's laws. Those of connection.hpp hold as well. Everything belongs to the loop's thread. The handler's hooks are
+/// endpoint's (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
 ///         Each legal request, an upgrade or not: choose subprotocol and extensions, check the origin, send a page. The

@@ -66,11 +66,11 @@ def rooms_span_processes(plane):
     for count, each in enumerate(here, 1):
         each.say(f"hello from {count}")
         same_for_all(here, count)
-    elsewhere.say("nobody else is here")
+    elsewhere.say("no other member is here")
     elsewhere.expect(1)
     same_for_all(here, 4)
     expect("numbers", [number[1] for number, _ in here[0].said], [1, 2, 3, 4])
-    expect("the other room", elsewhere.texts(), ["nobody else is here"])
+    expect("the other room", elsewhere.texts(), ["no other member is here"])
 
 
 @case

@@ -86,7 +86,7 @@ class Box:
         text, command = KINDS[kind]
         place.mkdir(parents=True, exist_ok=True)
         config = place / f"{kind}.conf"
-        for _ in range(3):  # somebody else may take the port meanwhile
+        for _ in range(3):  # another program may take the port meanwhile
             self.port = free_port()
             config.write_text(text.format(place=place, port=self.port, upstream=upstream), encoding="utf-8")
             self.process = subprocess.Popen(

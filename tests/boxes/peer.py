@@ -73,7 +73,7 @@ class Peer:
             self.socket.settimeout(LIMIT)
 
     def wait_without_reading(self):
-        """So that what the other side wrote lies in somebody's buffers while it goes on."""
+        """So that what the other side wrote lies in some buffer while it goes on."""
         time.sleep(HESITATION)
 
     def peek(self):

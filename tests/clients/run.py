@@ -80,7 +80,7 @@ class Program:
         self.process.wait()
 
     def line(self):
-        """The next line, or None behind the last one."""
+        """The next line, or None after the last one."""
         try:
             line = self.lines.get(timeout=max(0.0, self.end - time.monotonic()))
         except queue.Empty:

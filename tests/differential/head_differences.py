@@ -52,7 +52,7 @@ DIFFERENCES: List[HeadDifference] = [
     HeadDifference("websockets|ws|gobwas", "server", "subprotocols", "open", "an empty list of subprotocols, or an empty element, is refused; it can mean nothing else than no offer"),
     HeadDifference(EVERYONE, "server", "empty line first", "open", "one empty line before a request is not skipped; RFC 9112 §2.2: a server SHOULD"),
     HeadDifference("websockets|ws", "server", "version", "open", "HTTP/1.2 is refused; RFC 6455 §4.2.1: HTTP/1.1 or higher"),
-    HeadDifference("ws", "server", "padded value", "open", "a tab behind Connection's value is not stripped by Node's parser (RFC 9112 §5)"),
+    HeadDifference("ws", "server", "padded value", "open", "a tab after Connection's value is not stripped by Node's parser (RFC 9112 §5)"),
     # Answers that wsolo refuses.
     HeadDifference("gobwas|gorilla|coder", "client", "broken line|line end", ANY, "names, values, folds and line ends are hardly judged; RFC 9112 §2.2, §5"),
     HeadDifference(GO, "client", "broken status line", "invalid_start_line", "two spaces before the status pass; RFC 9112 §4"),
@@ -70,5 +70,5 @@ DIFFERENCES: List[HeadDifference] = [
     HeadDifference("gobwas|gorilla|websockets", "client", "interim", "open", "1xx before the 101 are taken for the answer; RFC 9110 §15.2: a client MUST be able to parse them"),
     HeadDifference("gobwas|websockets", "client", "status line", "open", "a status line without its last space is refused; RFC 9112 §4 asks for it, but servers leave it out"),
     HeadDifference("websockets|ws", "client", "version", "open", "HTTP/1.2 is refused; RFC 9110 §2.5: processed as 1.1"),
-    HeadDifference("ws", "client", "padded value", "open", "a tab behind Connection's value is not stripped by Node's parser (RFC 9112 §5)"),
+    HeadDifference("ws", "client", "padded value", "open", "a tab after Connection's value is not stripped by Node's parser (RFC 9112 §5)"),
 ]

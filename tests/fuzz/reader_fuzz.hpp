@@ -58,7 +58,7 @@ public:
 
 private:
     void note(const wsolo::event& event) {
-        require(in_.open() || event.kind() >= wsolo::event_kind::peer_close, "an event behind the end");
+        require(in_.open() || event.kind() >= wsolo::event_kind::peer_close, "an event after the end");
         check_reply(event);
         switch (event.kind()) {
         case wsolo::event_kind::message: return say(event.is_text() ? "text " : "binary ", event.text());

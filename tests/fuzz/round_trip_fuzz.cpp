@@ -72,7 +72,7 @@ void check_other_forms(given_frame& frame, const std::string& expected, wsolo::e
             return wsolo::encode_frame<Role>(mutable_bytes(exact).first(exact.size() - 1), frame.spec,
                                              frame.payload, keys...);
         });
-        require(refused.error() == wsolo::errc::buffer_too_small, "a byte was missing and nobody said so");
+        require(refused.error() == wsolo::errc::buffer_too_small, "a byte was missing and no error said so");
     }
 }
 

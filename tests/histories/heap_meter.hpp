@@ -28,7 +28,7 @@ void start(); ///< once, before the first history
 [[nodiscard]] std::size_t held_blocks();
 [[nodiscard]] std::size_t allocations(); ///< counted, since the last refuse()
 [[nodiscard]] bool has_refused();
-void forget(); ///< what is held now is somebody else's: after a failed history
+void forget(); ///< what is held now does not count: after a failed history
 
 /// The n-th (from 1) allocation from now is refused, `how_many` in a row; 0: none.
 void refuse(std::size_t nth, std::size_t how_many = 1);

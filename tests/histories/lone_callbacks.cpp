@@ -265,7 +265,7 @@ bool lone_history::sleep(const void* sleeper, time_point deadline) {
                 perform();
             }
             if (!go_on() || !alive()) break;
-            // Is there room for the one that waits for it, and for nobody before it?
+            // Is there room for the one that waits for it, and none that waits before it?
             if (me.needs != 0 && sleepers_.front() == &me && sleepers_.size() == 1 &&
                 !subject_->is_finished()) {
                 const std::size_t bound = open_record_ != 0 ? how_.max_bytes / 2 : how_.max_bytes;
@@ -296,7 +296,7 @@ bool lone_history::sleep(const void* sleeper, time_point deadline) {
     std::erase(sleepers_, &me);
     if (me.woken) return true;
     if (deadline == time_point::max()) {
-        broke("hang", "a thread sleeps without a deadline, and nobody can wake it");
+        broke("hang", "a thread sleeps without a deadline, and no thread can wake it");
         journal::line(0, "no way out");
         std::abort();
     }

@@ -142,7 +142,7 @@ void lone_history::settle() {
         return;
     if (!subject_->is_finished() && open_record_ == 0 && subject_->queued_bytes() != 0)
         broke("lost_wakeup",
-              std::to_string(subject_->queued_bytes()) + " bytes are queued, and nobody is asked to pump");
+              std::to_string(subject_->queued_bytes()) + " bytes are queued, and no thread is asked to pump");
 }
 
 void lone_history::advance(span_of_time by) {

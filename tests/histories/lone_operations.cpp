@@ -76,7 +76,7 @@ void lone_history::send_item(kind_of_send kind, std::size_t size, seeded& draw, 
     const bool asked = chain != 0 || kind == kind_of_send::told_ping || draw.chance(50);
     const bool may_give_way = how_.when_full == policy::drop_oldest || kind == kind_of_send::keyed;
     if (!is_control && !asked && !may_give_way && draw.chance(3))
-        size = 0; // nobody could tell which one went
+        size = 0; // it could not be told which one went
     const bool text =
         kind == kind_of_send::text || kind == kind_of_send::variant || kind == kind_of_send::waits;
     const item_kind as = !is_control                  ? item_kind::data

@@ -5,7 +5,7 @@
 // Laws of this file:
 // - An operation is an interval: it took effect somewhere between its call and its return. Two that overlap
 //   (threads, or a callback inside a call) have no order; of two that do not, the first comes first.
-// - Payloads carry a number, so that a frame on the wire says which item it is. Empty ones are nobody's, and
+// - Payloads carry a number, so that a frame on the wire says which item it is. Empty ones have none, and
 //   are taken for the earliest that fits.
 // - The wire is read by strict_parser.hpp. Nothing here knows the library.
 
@@ -325,8 +325,9 @@ private:
         if (closed_) return bad_wire("a frame follows the Close");
         item* const found = find(frame);
         if (found == nullptr)
-            return bad_wire("a frame on the wire is nobody's: opcode " + std::to_string(frame.opcode) + ", " +
-                            std::to_string(frame.payload.size()) + " bytes: " + frame.payload.substr(0, 12));
+            return bad_wire("a frame on the wire is no item's: opcode " + std::to_string(frame.opcode) +
+                            ", " + std::to_string(frame.payload.size()) +
+                            " bytes: " + frame.payload.substr(0, 12));
         if (found->on_wire) return bad_wire(of(*found) + " is on the wire twice");
         if (found->returned() && found->result != errc::none && !found->may_be)
             return bad_wire(of(*found) + " was refused, and is on the wire");
@@ -438,7 +439,7 @@ private:
         const item* earliest = nullptr;
         for (std::size_t i = order_.size(); i-- > 0;) {
             const item& each = *order_[i];
-            if (each.kind != kind || each.payload.empty()) continue; // nobody knows which empty one it is
+            if (each.kind != kind || each.payload.empty()) continue; // it is unknown which empty one it is
             if (earliest != nullptr && earliest->end < each.start)
                 broke("order", of(each) + " overtook " + of(*earliest));
             if (earliest == nullptr || each.end < earliest->end) earliest = &each;

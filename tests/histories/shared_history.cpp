@@ -78,7 +78,7 @@ void shared_history::run() {
                                                 : "deferred",
                   how_.completes ? "completes" : "writes", how_.gated ? "gated" : "open",
                   static_cast<int>(how_.when_full), how_.max_bytes, how_.max_frames, how_.quantum_bytes,
-                  how_.quantum_frames, senders_, reenters_, pumps_twice_ ? ", somebody else pumps too" : "");
+                  how_.quantum_frames, senders_, reenters_, pumps_twice_ ? ", another thread pumps too" : "");
     heap::start();
     heap::forget();
     subject_ = make_shared_subject(how_, *this);
@@ -386,7 +386,7 @@ void shared_history::loop() {
                 std::this_thread::sleep_for(100us); // writable again
             }
         }
-        if (got == left::busy && !stop_) { // a gate, or somebody else, who may leave it to the loop
+        if (got == left::busy && !stop_) { // a gate, or another thread, which may leave it to the loop
             std::this_thread::sleep_for(200us);
             wake();
         }

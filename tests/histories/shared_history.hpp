@@ -1,5 +1,5 @@
 #pragma once
-// A history of several threads: senders, a loop that pumps (or wsolo's own thread), somebody else who pumps
+// A history of several threads: senders, a loop that pumps (or wsolo's own thread), another thread that pumps
 // too, a device that ends started writes, and a user of handles who goes on while the writer is destroyed.
 //
 // Laws of this file:

@@ -1,4 +1,4 @@
-"""A well-behaved connection, in a process of its own so that it competes with nobody for an interpreter.
+"""A well-behaved connection, in a process of its own so that it competes with no other code for an interpreter.
 
     probe.py PORT
 

@@ -3,7 +3,7 @@
     run.py [--tls] [--slack N] [--jobs N] [--only CASE] [--write DOCUMENT] NAME=PROGRAM...
     run.py --self-test WRONG_HOST     shows each case a host that must not pass it
 
-A host runs each case as a process of its own, so cases run beside each other and disturb nobody. Prints a table, host x
+A host runs each case as a process of its own, so cases run beside each other without disturbing each other. Prints a table, host x
 case, and ends with 1 if anything failed.
 """
 

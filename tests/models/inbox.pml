@@ -92,7 +92,7 @@ inline leave(to) {
 #endif
     turn = to; mine = 0
 }
-/* A drain that nobody asked for may take the turn before the hook is called; without one the hook is called once. */
+/* A drain that was not asked for may take the turn before the hook is called; without one the hook is called once. */
 inline once() {
 #ifndef STRAY
     assert(owed == 1);
@@ -133,7 +133,7 @@ inline rouse() {
     hook()
 }
 
-/* A reader: pushes, and stops where it is told to until somebody resumes it. */
+/* A reader: pushes, and stops where it is told to until a thread resumes it. */
 proctype producer() {
     bit drive, open, stop;
     byte n;
@@ -266,7 +266,7 @@ end:
             :: hand > 0 ->
                 do
                 :: hand > 0 ->
-                    assert(!failed); /* no handler begins behind one that failed */
+                    assert(!failed); /* no handler begins after one that failed */
                     handlers++; assert(handlers == 1);
 #ifdef ERROR
                     if
@@ -312,7 +312,7 @@ end:
 }
 #endif
 
-/* When all is quiet: what was accepted was handled or reported, and nobody holds the turn. */
+/* When all is quiet: what was accepted was handled or reported, and no thread holds the turn. */
 proctype judge() {
     timeout ->
 #ifdef WISHES

@@ -4,7 +4,7 @@
  * atomic block is one atomic operation of the header. next[i] and released[i] are locker i's sleeper and its parker,
  * alive[i] says that the sleeper is on its stack. Each locker takes the pointer ROUNDS times and puts back one more.
  *
- * A sleeper that nobody wakes is an invalid end state.
+ * A sleeper that no thread wakes is an invalid end state.
  *
  * Run:   -
  * Wrong: -DMUTANT_TEST_THEN_SLEEP
@@ -47,7 +47,7 @@ active [LOCKERS] proctype locker() {
             :: else ->
                 next[_pid] = chain; released[_pid] = 0; alive[_pid] = 1;
 #ifdef MUTANT_TEST_THEN_SLEEP
-                top = _pid; taken = 0; /* a store, whoever holds it by now */
+                top = _pid; taken = 0; /* a store, whichever thread holds it by now */
                 released[_pid] == 1;
 #else
                 atomic { /* compare_exchange */

@@ -1,4 +1,4 @@
-/* sync/rundown.hpp: users enter and leave, somebody closes and waits, and destroys the object as soon as it may.
+/* sync/rundown.hpp: users enter and leave, a thread closes and waits, and destroys the object as soon as it may.
  *
  * Mapping: users, closed, waited, released are the fields of word_ (one atomic block is one atomic operation on it);
  * lock/unlock is lock_ (tests/models/pointer_lock.pml); linked[i] is waiter i's node in the ring, alive[i] says that it
@@ -41,7 +41,7 @@ byte inside;      /* the truth: guards that were granted and not given back */
 byte drained_for; /* waiters that were told "drained" */
 byte keepers;     /* outsiders that still need the object */
 
-/* A waiter is told "drained": nobody is inside, and the last one so told destroys the object. */
+/* A waiter is told "drained": no user is inside, and the last one so told destroys the object. */
 inline told() {
     atomic {
         assert(inside == 0);
@@ -54,7 +54,7 @@ inline touch() { assert(exists) }
 inline lock() { atomic { !locked -> locked = 1; touch() } }
 inline unlock() { atomic { touch(); locked = 0 } }
 
-/* release_waiters(): the ring moves to this stack, the lock goes back, then everybody is let go. */
+/* release_waiters(): the ring moves to this stack, the lock goes back, then all of them are let go. */
 inline release_waiters() {
     lock();
     d_step { i = 0; do :: i < WAITERS -> hand[i] = linked[i]; linked[i] = 0; i++ :: else -> break od; i = 0 };
@@ -153,7 +153,7 @@ again:
     if
     :: stays ->
 #ifdef MUTANT_BIT_AFTER_DRAIN
-        atomic { touch(); waited = 1 }; /* whether or not somebody is still to come */
+        atomic { touch(); waited = 1 }; /* whether or not a user is still to come */
 #else
         atomic { /* the CAS loop */
             touch();

@@ -3,7 +3,7 @@
  * Mapping: done, waited, gaps, closed are the fields of word_ (one atomic block is one atomic operation on it); issued
  * is issued_, ahead is abandoned_ahead_, lock/unlock is lock_ (tests/models/pointer_lock.pml). linked[i] and mark[i] are
  * waiter i's node in the ring, alive[i] says that it is on its stack, released[i] is its parker. `decided[n]` is the
- * truth: n was handled or abandoned. queue is the user's inbox. Nothing here is a spin: a thread that nobody wakes
+ * truth: n was handled or abandoned. queue is the user's inbox. Nothing here is a spin: a thread that is not woken
  * ends in an invalid end state, so every run without one shows that each wait ends.
  *
  * N numbers, W waiters. -DNO_BEGIN: the drainer only completes; -DSELF: handlers wait for themselves; -DSTUCK: the last
@@ -52,7 +52,7 @@ chan queue = [N + 1] of { byte };
 inline lock() { atomic { !locked -> locked = 1 } }
 inline unlock() { locked = 0 }
 
-/* settle(): fires whoever is decided, lowest mark first, one at a time. */
+/* settle(): fires every waiter that is decided, lowest mark first, one at a time. */
 inline settle() {
     more = 1;
     do

@@ -4,7 +4,7 @@
  * Mapping: one atomic block is one hold of the outbox's lock. state[i] is waiter i's, line[] the room_queue, alive[i] says
  * that the node is on its sender's stack, fired[i] is its parker, came[i] when it came. Sender i's frame costs COST(i) of
  * ROOM. The owner writes one frame at a time. Every run without ABORT shows that a sender who waits is woken with no end to
- * rescue it: a thread that nobody wakes is an invalid end state.
+ * rescue it: a thread that is not woken is an invalid end state.
  *
  * Run:   -
  * Run:   -DTIMEOUT

@@ -2,7 +2,7 @@
  *
  * Mapping: one atomic block is one hold of the outbox's lock. `stands` is started_ (the owner's), `over` is what the
  * completion notes, `begun` what the device has in hand; `batch` counts the frames of the write. The runs without ABORT show
- * that every completion has the writer driven with no end to rescue it: a frame that nobody writes fails the judge.
+ * that every completion has the writer driven with no end to rescue it: a frame that is not written fails the judge.
  *
  * Run:   -
  * Run:   -DTIMER

@@ -5,7 +5,7 @@
  * rows of its table. `queued` counts frames, `plan` those that the write names, `took` those of them that left, `wire` what
  * is on the wire. The hook's call is `owed`, which a loop waits for; a parked turn waits for `writable`, and `knows`
  * whether there is a Close, and so a deadline. Everything ends: a
- * thread that nobody wakes, or a frame that nobody writes, ends in an invalid end state or a failed assertion, so every run
+ * thread that is not woken, or a frame that is not written, ends in an invalid end state or a failed assertion, so every run
  * without CLOSE, ABORT and DIE shows that no wake-up is lost with no end to rescue it.
  *
  * Run:   -

@@ -41,7 +41,7 @@ std::string judge(const std::string& wire, const std::vector<std::string>& accep
     for (std::size_t i = 0; i < seen.frames.size(); ++i) {
         const strict::frame& frame = seen.frames[i];
         const bool is_last = i + 1 == seen.frames.size();
-        if ((frame.opcode == 8) != is_last) return is_last ? "no Close at the end" : "frames behind a Close";
+        if ((frame.opcode == 8) != is_last) return is_last ? "no Close at the end" : "frames after a Close";
         if (frame.opcode == 1) texts.push_back(frame.payload);
     }
     const std::string& body = seen.frames.back().payload;
@@ -67,14 +67,14 @@ std::string run(way how) {
     for (std::size_t i = 0; i < texts.size(); ++i) {
         if (results[i] == wsolo::errc::none) accepted.push_back(texts[i]);
     }
-    if (acted.get_future().wait_for(10s) != std::future_status::ready) return "nobody closed";
-    if (server.relay("too late") != wsolo::errc::closed) return "a message was accepted behind the Close";
+    if (acted.get_future().wait_for(10s) != std::future_status::ready) return "no thread closed";
+    if (server.relay("too late") != wsolo::errc::closed) return "a message was accepted after the Close";
     return judge(server.finish(), accepted, how);
 }
 
 } // namespace
 
-TEMPLATE_TEST_CASE("S0: whoever closes, the peer sees whole frames and one Close at their end",
+TEMPLATE_TEST_CASE("S0: whichever side closes, the peer sees whole frames and one Close at their end",
                    "[scenario][s0]", scripted_line, unix_line, tcp_line) {
     for (const way how : every_way) {
         INFO(names[static_cast<int>(how)]);

@@ -202,7 +202,7 @@ void read_and_reply(Server& server) {
     }
 }
 
-/// The schedule: everybody at once. Returns what the client saw.
+/// The schedule: all threads at once. Returns what the client saw.
 template <class Server>
 std::string run() {
     Server server;

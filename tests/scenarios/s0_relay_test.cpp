@@ -60,7 +60,7 @@ std::string judge(const std::string& wire, const by_sender& accepted, const take
     taken_on answered;
     for (std::size_t i = 0; i + 1 < seen.frames.size(); ++i) {
         const strict::frame& frame = seen.frames[i];
-        if (frame.opcode == 8) return "frames behind a Close";
+        if (frame.opcode == 8) return "frames after a Close";
         if (frame.opcode == 10) {
             answered.pongs.push_back(frame.payload);
         } else if (frame.payload[0] == 'e') {

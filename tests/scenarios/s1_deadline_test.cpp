@@ -47,7 +47,7 @@ std::string ping_after_idle() {
     alive<Link, Output> s(no_heartbeat);
     s.server.out.send_text("hello");
     for (int turn = 1; turn <= 3; ++turn) {
-        manual_clock::advance(25s); // nobody says anything
+        manual_clock::advance(25s); // neither side says anything
         s.peer.send(a_ping());
         if (!s.until([&] { return s.peer.pongs == turn; })) return s.dropped();
     }

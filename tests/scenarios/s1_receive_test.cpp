@@ -97,7 +97,7 @@ std::string handler_fails(failing how) {
     server.handling.lose(errc::connection_lost); // which is news, but no longer the reason
     server.handling.settle();
     wrong.unless(server.told() == expected, "a later error took the first one's place");
-    wrong.unless(handled == std::vector<std::string>{"one", "two"}, "messages were handled behind the error");
+    wrong.unless(handled == std::vector<std::string>{"one", "two"}, "messages were handled after the error");
     const bool is_closed = live_until(loop, server, peer, [&] { return !peer.closed.empty(); }) ||
                            (peer.look(), !peer.closed.empty());
     wrong.unless(is_closed && peer.closed.substr(0, 2) == "\x03\xf3", "the peer was not told with 1011");

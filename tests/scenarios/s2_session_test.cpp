@@ -1,9 +1,9 @@
 // S2 as a whole session: overlapping calls while the peer keeps notifying, a queue that overflows, a
 // connection that is lost under its callers, and the one that follows it.
 //
-// Free running, over sockets: four callers with five calls each, a reading thread and a drainer; whoever
+// Free running, over sockets: four callers with five calls each, a reading thread and a drainer; any thread that
 // gets its response sees, without a lock, everything that the notifications before it had changed. Stepped:
-// a notification that was dropped keeps nobody waiting; a lost connection tells everybody who waits for it,
+// a notification that was dropped keeps no thread waiting; a lost connection tells every thread that waits for it,
 // and does not discard a response that is complete; marks mean their own connection, never the next one.
 //
 // Teeth: a queue that forgets the numbers of what it drops, and one count for all connections, fail every
@@ -122,7 +122,7 @@ std::string overflows() {
                  "not the oldest three were handled");
     rpc_caller next(s.session, 2);
     s.deliver(respond(notify(later, 6), 2));
-    wrong.unless(next.waits(), "after the overflow nobody waits for anything");
+    wrong.unless(next.waits(), "after the overflow no thread waits for anything");
     s.session.handle_next();
     wrong.unless(next.end().result == errc::none, "after the overflow the barrier is stuck");
     return wrong.words();

@@ -1,5 +1,5 @@
 // S3: a stream was published under the lock, but its work was registered only after the lock was released.
-// A close() in between counted nobody, returned, and what the stream worked on was taken away from under
+// A close() in between counted no one, returned, and what the stream worked on was taken away from under
 // it.
 //
 // A server answers an upgrade, which publishes the stream: the peer knows of it as soon as it has read the

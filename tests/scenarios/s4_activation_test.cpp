@@ -6,7 +6,7 @@
 // Time is virtual. Every split of the init is tried, with PINGs before it and in its middle, over the
 // adversarial transport, a socket pair and loopback TCP.
 //
-// Teeth: a service that counts whoever was upgraded, and one whose timer every frame restarts, fail every
+// Teeth: a service that counts every client that was upgraded, and one whose timer every frame restarts, fail every
 // time.
 
 #include <support/catch.hpp>

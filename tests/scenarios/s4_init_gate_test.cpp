@@ -1,10 +1,10 @@
 // S4: a state event, broadcast while the handshake ran, overtook the handshake's own acknowledgement, and
 // the client took it for an answer. The deferred flush that was to mend it also ran when the handshake
-// failed, so that a rejected client got everybody's events.
+// failed, so that a rejected client got every member's events.
 //
 // 1,000 connections are admitted in groups; events are broadcast on another thread, at least one while each
-// handshake runs. Whoever is accepted must see the acknowledgement, then every event since its admission,
-// in order, without a gap; whoever is refused sees the refusal and nothing else, and the report says how
+// handshake runs. A client that is accepted must see the acknowledgement, then every event since its admission,
+// in order, without a gap; one that is refused sees the refusal and nothing else, and the report says how
 // much was dropped. Over the adversarial transport (all 1,000 at once), socket pairs and loopback TCP (in
 // waves).
 //
@@ -32,7 +32,7 @@ public:
         thread_.join();
     }
 
-    /// One event while everybody waits, and one more beside whatever comes next.
+    /// One event while every thread waits, and one more beside whatever comes next.
     void ask_for_two() {
         ask(2);
         std::unique_lock hold(mutex_);

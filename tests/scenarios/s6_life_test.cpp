@@ -95,7 +95,7 @@ std::string ping_behind_a_download() {
         if (second % 10 != 9) continue; // it looks now and then
         for (const strict::frame& each : peer.parsed().frames) {
             if (each.opcode != 9 || is_answered) continue;
-            if (second < 60) return "the PING was not behind the download";
+            if (second < 60) return "the PING did not wait for the download";
             peer.say(peer.frames().frame(0x8a, each.payload));
             is_answered = true;
         }

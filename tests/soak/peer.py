@@ -239,7 +239,7 @@ class Peer:
 
     def meet(self, opcode, payload):
         if self.code is not None:
-            raise Wrong("a frame behind the Close")
+            raise Wrong("a frame after the Close")
         if opcode == 8:
             self.code = int.from_bytes(payload[:2], "big")
         elif opcode == 9:

@@ -200,7 +200,7 @@ def break_rule(dice):
 
 
 def cut_off(dice, steps):
-    """The same up to some byte: in the handshake, in a frame, behind one."""
+    """The same up to some byte: in the handshake, in a frame, after one."""
     steps = steps[: dice.randrange(1, len(steps) + 1)]
     last = steps[-1]
     if dice.random() < 0.6 and last.data:

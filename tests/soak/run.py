@@ -126,7 +126,7 @@ class Round:
             self.seen += 1
             peer = self.active.pop(int(report["peer"]), None)
             if peer is None:
-                self.fail(f"a report of nobody, or a second one: {report}")
+                self.fail(f"a report of an unknown connection, or a second one: {report}")
                 continue
             if not peer.over:
                 self.drain(peer)

@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - What a handler writes is plain memory: two handlers at once, or an end told beside one, are a data race.
-// - The loop destroys the endpoint as soon as it is finished; everybody else has handles.
+// - The loop destroys the endpoint as soon as it is finished; every other thread has handles.
 
 #include "catch.hpp"
 #include "sockets.hpp"
@@ -155,7 +155,7 @@ void serve(std::optional<Endpoint>& whole, const pipe_bell& bell, int socket, Re
         if (bell.take() || wants.write || std::chrono::steady_clock::now() >= wants.deadline)
             wants = whole->run();
     }
-    whole.reset(); // at once: whoever is inside is waited for
+    whole.reset(); // at once: every thread inside is waited for
 }
 
 } // namespace support

@@ -113,7 +113,7 @@ private:
     std::vector<wsolo::shared_frame> early_;
 };
 
-/// The gate is right; but whoever was upgraded counts as a member.
+/// The gate is right; but every client that was upgraded counts as a member.
 template <class Transport, class Traits = wsolo::std_blocking_traits>
 class trusts_the_upgrade : public waits_at_the_gate<Transport, Traits> {
 public:

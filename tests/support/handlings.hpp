@@ -3,7 +3,7 @@
 // The handler may sleep, in virtual time, and may fail.
 //
 // Laws of this file:
-// - take() belongs to the thread that reads; whoever handles is an actor (step_traits.hpp) of its own, but
+// - take() belongs to the thread that reads; the thread that handles is an actor (step_traits.hpp) of its own, but
 //   where the mistake is that it isn't.
 // - `told` is called when it is over, with the first error.
 
@@ -40,7 +40,7 @@ public:
         const std::size_t size = message.size();
         static_cast<void>(inbox_.push(std::move(message), size));
     }
-    /// Everybody comes as far as they can.
+    /// Every actor comes as far as it can.
     void settle() {
         if (is_owed_.exchange(false)) drainers_.emplace_back([this] { drain(); });
         for (actor& each : drainers_) each.run();

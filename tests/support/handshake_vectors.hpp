@@ -18,7 +18,7 @@ struct handshake_case {
     wsolo::handshake_limits limits;
     std::string input;
     std::size_t verdict_at = 0; // bytes of `input`
-    std::string verdict;        // the line behind "out "
+    std::string verdict;        // the line after "out "
     std::vector<std::pair<std::string, std::string>> sees;
 };
 

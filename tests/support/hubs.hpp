@@ -33,7 +33,7 @@ private:
     wsolo::basic_rundown<Traits> work_;
 };
 
-/// Published under the lock, registered when the lock is released: close() in between counts nobody.
+/// Published under the lock, registered when the lock is released: close() in between counts no one.
 template <class Traits>
 class publishes_first {
 public:

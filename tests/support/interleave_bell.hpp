@@ -1,7 +1,7 @@
 #pragma once
 // The schedule hook of a loop under the interleaving checker.
 //
-// Law of this file: the bell only rings; a loop that nobody rings waits for ever, which the checker
+// Law of this file: the bell only rings; a loop for which no thread rings waits for ever, which the checker
 // reports. So a wake-up that is lost fails the execution, without a Close to rescue it.
 
 #include <support/interleave/explore.hpp>

@@ -1,10 +1,10 @@
 #pragma once
 // The way from our end to the peer, and what the peer saw of it: over the adversarial transport and over
-// real sockets, with a place in the middle of a frame where a scenario lets somebody else act.
+// real sockets, with a place in the middle of a frame where a scenario lets another thread act.
 //
 // Laws of this file:
 // - seen() ends the line: nothing is written after it.
-// - What happens in the middle of a frame happens in whoever writes, while a few bytes of that frame are on
+// - What happens in the middle of a frame happens in the thread that writes, while a few bytes of that frame are on
 //   the wire and the rest is not.
 
 #include "sockets.hpp"
@@ -71,7 +71,7 @@ void write_directly(Transport to, wsolo::const_bytes bytes) {
     }
 }
 
-/// Somebody else acts once `at` bytes are on the wire: with a frame longer than that in front, in its
+/// Another thread acts once `at` bytes are on the wire: with a frame longer than that in front, in its
 /// middle.
 class interruption {
 public:
@@ -82,7 +82,7 @@ public:
     /// time.
     [[nodiscard]] std::size_t room(std::size_t offered) const { return std::min(offered, at_ - written_); }
     void wrote(std::size_t count) { written_ += count; }
-    /// For whoever writes: if it is time, the act runs to its end, on a thread of its own.
+    /// For the thread that writes: if it is time, the act runs to its end, on a thread of its own.
     void let_act() {
         if (act_ != nullptr && written_ >= at_) std::thread(std::exchange(act_, nullptr)).join();
     }

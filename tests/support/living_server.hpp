@@ -1,6 +1,6 @@
 #pragma once
 // One connection as a server's loop lives it, in virtual time: reader, heartbeat, a way to write and
-// somebody who handles messages. And the peer at its other end.
+// a thread that handles messages. And the peer at its other end.
 //
 // Laws of this file:
 // - turn() is what the loop does when it is woken: read all there is, look at the clock, write. It returns,

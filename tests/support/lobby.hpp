@@ -1,6 +1,6 @@
 #pragma once
 // A service whose connections must say "init <token>" before they count: until then they are guests, who
-// get the state events of everybody, but not before their acknowledgement.
+// get the state events of every member, but not before their acknowledgement.
 //
 // Laws of this file:
 // - broadcast() may come from any thread; the rest belongs to the thread that reads.
@@ -16,7 +16,7 @@ namespace support {
 
 enum class standing { guest, member, refused };
 
-/// One connection behind its upgrade. `Gate` is what it writes through.
+/// One connection after its upgrade. `Gate` is what it writes through.
 template <class Gate>
 class lobby_guest {
 public:

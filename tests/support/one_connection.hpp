@@ -23,7 +23,7 @@ struct taken_on {
     std::vector<std::string> echoes;
 };
 
-/// wsolo: whoever has something to say queues it.
+/// wsolo: each thread that has something to say queues it.
 template <class Line>
 class one_writer_server {
 public:

@@ -35,7 +35,7 @@ private:
     gate_writer<Transport, virtual_traits> out_;
 };
 
-/// A deadline of the connection, as sockets in many languages have it: it is set where somebody thought of
+/// A deadline of the connection, as sockets in many languages have it: it is set where the programmer thought of
 /// it, and stands until it is set again.
 template <class Transport, bool EachTextArms>
 class one_deadline {

@@ -56,7 +56,7 @@ public:
         }
     }
 
-    /// The connection is gone: whoever waits for it is told, but for those who have all that they wait for.
+    /// The connection is gone: every caller that waits for it is told, but for those who have all that they wait for.
     void lose(wsolo::errc why) {
         {
             const std::lock_guard hold(mutex_);

@@ -2,7 +2,7 @@
 // A stage for S2: the test is the peer, the reading thread and mostly the drainer too; the callers are
 // threads that come to rest (step_traits.hpp), so that "it still waits" is a fact and not a guess.
 //
-// Law of this file: whoever still sleeps at a case's end meets its deadline there, an hour later.
+// Law of this file: a thread that still sleeps at a case's end meets its deadline there, an hour later.
 
 #include "complaint.hpp"
 #include "rpc_session.hpp"

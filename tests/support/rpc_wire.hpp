@@ -35,7 +35,7 @@ public:
             take(std::span(bytes).subspan(at, size));
         }
     }
-    /// What the peer got so far. Nobody writes meanwhile.
+    /// What the peer got so far. No thread writes meanwhile.
     [[nodiscard]] std::string seen_by_peer() { return wire_.bytes(); }
 
 private:

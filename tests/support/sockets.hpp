@@ -3,7 +3,7 @@
 // of the peer, which shares no code with the library.
 //
 // Laws of this file:
-// - A descriptor is closed once, by whoever holds it last.
+// - A descriptor is closed once, by its last holder.
 // - A read that nothing answers ends after ten seconds: a scenario that hangs fails with its name.
 
 #include <wsolo/adapt/posix.hpp>

@@ -101,7 +101,7 @@ public:
         detail::wait_or_abort(lock, "two threads never came to rest",
                               [&] { return one.state_ != state::running && other.state_ != state::running; });
     }
-    /// Runs it to its end, with nobody left to wake it: asleep, it fails at once.
+    /// Runs it to its end, with no thread left to wake it: asleep, it fails at once.
     void finish() {
         run();
         if (is_asleep()) detail::fail("a thread sleeps for ever: its wake-up was lost");
@@ -295,7 +295,7 @@ struct scenario {
 /// What interleave() tried.
 struct runs {
     std::size_t count = 0;
-    std::size_t stuck = 0; // in which somebody slept until the deadline although all else was done
+    std::size_t stuck = 0; // in which a thread slept until the deadline although all else was done
 };
 
 /// For every atomic operation of `first`: a fresh scenario in which all of `second` runs right before that

@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - A step does what can be done now and waits for nothing. Time is the manual clock's.
-// - "At rest" is no guess: nobody took a step, and no byte is on its way to one who reads.
+// - "At rest" is no guess: no actor took a step, and no byte is on its way to one that reads.
 
 #include "catch.hpp"
 #include "event_log.hpp"
@@ -39,7 +39,7 @@ struct loop_marks {
 
 /// How an endpoint's loop goes.
 struct loop_habits {
-    /// Reading pauses while more frames than this wait to be written, whoever sent them; 0: it does not.
+    /// Reading pauses while more frames than this wait to be written, whichever thread sent them; 0: it does not.
     std::size_t pauses_above = 0;
     /// Without a sign of life for so long the peer is called dead; 0: only the endpoint says so.
     wsolo::duration judges_after{};
@@ -204,7 +204,7 @@ public:
     bool reads = true;
     bool saw_end = false;
     bool was_reset = false;
-    bool was_refused = false; ///< what it said came to nobody
+    bool was_refused = false; ///< what it said reached no peer
     std::string heard;
 
 private:
@@ -263,7 +263,7 @@ struct way {
     bool is_read;
 };
 
-/// Steps everybody until `holds`, or until all is at rest. False: at rest before that.
+/// Steps all of them until `holds`, or until all is at rest. False: at rest before that.
 template <class Condition, class Ways, class... Parts>
 bool step_until(Condition holds, Ways ways, Parts&... parts) {
     auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);

@@ -14,7 +14,7 @@ namespace support {
 
 /// A sequence_barrier whose threads are stepped.
 struct step_barrier : wsolo::basic_sequence_barrier<step_traits> {
-    /// Whether the word says that somebody waits.
+    /// Whether the word says that a thread waits.
     [[nodiscard]] bool has_waiters() const {
         return (this->word_.load(std::memory_order_relaxed) & waited_for) != 0;
     }

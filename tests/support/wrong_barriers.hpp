@@ -157,7 +157,7 @@ private:
     wsolo::errc why_ = wsolo::errc::none;
 };
 
-/// A notification that was dropped keeps its number, and nobody ever completes it. (Not a sequence_barrier
+/// A notification that was dropped keeps its number, and no thread ever completes it. (Not a sequence_barrier
 /// below: that one's assertion names this mistake.)
 class forgets_the_dropped : public any_order {
 public:

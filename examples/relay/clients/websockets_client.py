@@ -41,7 +41,7 @@ class Session:
             self.fed.set()
 
     async def receive(self, socket):
-        """Until the connection ends, so that it also takes what comes behind the last check."""
+        """Until the connection ends, so that it also takes what comes after the last check."""
         async for message in socket:
             self.note(self.feed.take(message))
             if self.feed.complete():

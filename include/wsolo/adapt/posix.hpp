@@ -23,7 +23,8 @@
 namespace wsolo::inline WSOLO_ABI::adapt {
 
 /// Models waitable_transport. write() never waits, whatever the descriptor's mode: it answers would_block,
-/// and the loop (or wait_writable, in the threaded drive) waits. Complexity: one system call per write.
+/// and the loop (or wait_writable, in the threaded drive) waits. Refers to the descriptor, which stays the caller's to close; movable.
+/// The writer calls it, one thread at a time. Complexity: one system call per write.
 class posix_socket {
 public:
     /// `descriptor`: a connected stream socket. Must stay open until finish() was called; under an endpoint, until it has

@@ -26,7 +26,8 @@
 namespace wsolo::inline WSOLO_ABI::adapt::winsock {
 
 /// Models waitable_transport and byte_stream. write() never waits. `io_result::error` is WSAGetLastError()'s. The system does not
-/// say what the peer has acknowledged, so there is no unsent(). Complexity: one system call per write.
+/// say what the peer has acknowledged, so there is no unsent(). Refers to the socket, which stays the caller's to close; movable.
+/// The writer calls it, one thread at a time. Complexity: one system call per write.
 class stream_socket {
 public:
     /// `connected`: must stay open until finish() was called; under an endpoint, until it has `finished`.

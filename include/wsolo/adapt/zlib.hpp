@@ -122,7 +122,7 @@ private:
 
 } // namespace detail
 
-/// See deflate/backend.hpp.
+/// A compressor (deflate/backend.hpp has its functions): owns zlib's state while it is open. Movable; one thread at a time.
 class compressor : public detail::owned_stream<&::deflateEnd> {
 public:
     [[nodiscard]] bool open(const compressor_settings& settings) noexcept {
@@ -148,7 +148,7 @@ public:
     }
 };
 
-/// See deflate/backend.hpp.
+/// A decompressor (deflate/backend.hpp has its functions): owns zlib's state while it is open. Movable; one thread at a time.
 class decompressor : public detail::owned_stream<&::inflateEnd> {
 public:
     [[nodiscard]] bool open(int window_bits) noexcept {

@@ -35,18 +35,15 @@ using mutable_bytes = std::span<std::byte>;
     return static_cast<std::uint16_t>(std::to_integer<unsigned>(from[0]) << 8 |
                                       std::to_integer<unsigned>(from[1]));
 }
-
 [[nodiscard]] constexpr std::uint64_t load_be64(const std::byte* from) noexcept {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value = value << 8 | std::to_integer<std::uint64_t>(from[i]);
     return value;
 }
-
 constexpr void store_be16(std::byte* to, std::uint16_t value) noexcept {
     to[0] = static_cast<std::byte>(value >> 8);
     to[1] = static_cast<std::byte>(value);
 }
-
 constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
     for (int i = 0; i < 8; ++i) to[i] = static_cast<std::byte>(value >> (56 - 8 * i));
 }

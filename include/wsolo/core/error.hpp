@@ -375,11 +375,11 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
     return detail::error_table[static_cast<std::size_t>(code)];
 }
 
-/// The enumerator's own name, for logs.
+/// The enumerator's own name, for logs. A literal.
 [[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return info(code).name; }
-/// One sentence for people.
+/// One sentence for people. A literal.
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
-/// The section of the RFC that states the rule, or empty.
+/// The section of the RFC that states the rule, or empty. A literal.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
 /// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }

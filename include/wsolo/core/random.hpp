@@ -43,7 +43,7 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
+/// A key source with a single key in it, for a single frame. A value: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:

@@ -16,7 +16,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A server: what it sends goes out as it is. Empty.
+/// A server: what it sends goes out as it is. An empty value.
 class server_side {
 public:
     /// Which of the two it is.
@@ -32,7 +32,7 @@ public:
 };
 
 /// A client: each frame that it sends is masked with a fresh key from `Keys`, which is owned (`random_keys`, the default),
-/// or referred to (`random_keys&`: it then outlives this).
+/// or referred to (`random_keys&`: it then outlives this). Not thread-safe: drawing a key changes the source.
 template <class Keys = random_keys>
 class client_side {
     static_assert(key_source<std::remove_reference_t<Keys>>,

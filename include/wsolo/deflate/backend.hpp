@@ -34,6 +34,7 @@ enum class codec_status : std::uint8_t { done, more, last_block, invalid, out_of
 struct codec_step {
     std::size_t taken = 0; ///< of the input, from its front
     std::size_t made = 0;  ///< at the front of the output
+    /// Why it returned.
     codec_status status = codec_status::done;
     /// Of a decompressor that took or made something: what it took ends a block on a byte boundary.
     bool is_between_blocks = false;

@@ -28,9 +28,9 @@ enum class inflate_status : std::uint8_t { need_more, more, ended, failed };
 
 /// What one call made: `made` bytes at the front of the output, whatever the status.
 struct inflated {
-    inflate_status status = inflate_status::need_more;
-    std::size_t made = 0;
-    errc error = errc::none;
+    inflate_status status = inflate_status::need_more; ///< what to do next
+    std::size_t made = 0;                              ///< in bytes
+    errc error = errc::none;                           ///< of `failed`
 };
 
 /// See the file's laws. Not thread-safe. Movable between messages.
@@ -61,8 +61,8 @@ public:
         return result;
     }
 
-    /// The same, appended to `to`, which grows by what is made. errc::none: the message is over if it `ends`. On an error
-    /// `to` holds a part of it.
+    /// The same, appended to `to`, which grows by what is made. errc::none: the message is over if it `ends`. Errors as
+    /// next()'s; `to` then holds a part of it.
     [[nodiscard]] errc append(const_bytes piece, bool ends, bool is_text, byte_buffer& to) noexcept {
         for (std::size_t room = first_room(piece.size());; room = std::min(room * 2, most_room)) {
             const std::size_t before = to.size();

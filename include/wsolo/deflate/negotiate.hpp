@@ -30,8 +30,8 @@ struct deflate_direction {
 /// What was agreed on: what a message_deflater and a message_inflater are made of. A default-made one is what two bare
 /// texts agree on.
 struct deflate_terms {
-    deflate_direction from_server;
-    deflate_direction from_client;
+    deflate_direction from_server; ///< what the server compresses
+    deflate_direction from_client; ///< what the client compresses
 
     /// How `sender` compresses.
     [[nodiscard]] constexpr const deflate_direction& by(role sender) const noexcept {
@@ -40,12 +40,15 @@ struct deflate_terms {
     friend constexpr bool operator==(const deflate_terms&, const deflate_terms&) = default;
 };
 
-/// One element of Sec-WebSocket-Extensions, to be sent. Holds its text.
+/// One element of Sec-WebSocket-Extensions, to be sent. A value that owns its text.
 class deflate_text {
 public:
+    /// The text; it lives as long as this object.
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {chars_.data(), size_}; }
+    /// Whether there is none.
     [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
 
+    /// Appends it, unchecked. All that negotiation makes has room.
     constexpr void add(std::string_view text) noexcept {
         for (const char c : text) chars_[size_++] = c;
     }
@@ -64,8 +67,8 @@ private:
 
 /// A server's answer: what it agreed to, and how it says so.
 struct deflate_answer {
-    deflate_terms terms;
-    deflate_text text;
+    deflate_terms terms; ///< for deflater and inflater
+    deflate_text text;   ///< for the answer's Sec-WebSocket-Extensions
 };
 
 namespace detail {

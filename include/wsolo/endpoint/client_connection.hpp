@@ -95,7 +95,7 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp: make it, then run(). The handler's hooks are endpoint's (hooks.hpp), and,
+/// See the file's laws. Make it, then run(), as connection.hpp says. The handler's hooks are endpoint's (hooks.hpp), and,
 /// called in the loop:
 ///
 ///     errc on_response(const upgrade_response& answer, errc verdict)

@@ -185,7 +185,7 @@ public:
     /// Whether the group closed: join() would say so.
     [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
 
-    /// Joins, as basic_connection_group::join() does. Precondition: not empty.
+    /// Joins, with the errors of basic_connection_group::join(). Precondition: not empty.
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
         return seat::take(*roll_, std::move(connection));
@@ -276,6 +276,7 @@ public:
     /// `spread`, but over half of `within` at most, so that not all peers reconnect at once. errc::closed: the group was
     /// closed before; then the closes that have yet to begin do so now, and within the shorter of the two times. Errors after
     /// which nothing was done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    /// O(members).
     [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
                                  duration spread = duration::zero()) {
         reason = fit_close_reason(reason);
@@ -296,7 +297,7 @@ public:
     }
 
     /// Ends every member without a Close: for the members that are left when an orderly end took too long. Further connections
-    /// may join, unless the group was closed.
+    /// may join, unless the group was closed. O(members).
     void abort_all(errc why = errc::aborted) {
         if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
     }

@@ -26,7 +26,8 @@ namespace wsolo::inline WSOLO_ABI {
 
 class conversation;
 
-/// The `Handler` of an endpoint whose messages coroutines take. Derive from it to have other hooks too. Move-only.
+/// The `Handler` of an endpoint whose messages coroutines take. Derive from it to have other hooks too. Move-only, until
+/// the endpoint has it. The endpoint calls it, in the threads in which it handles messages.
 class in_a_coroutine {
 public:
     in_a_coroutine() = default;
@@ -103,7 +104,7 @@ public:
     /// not. A full queue is no obstacle.
     [[nodiscard]] write_awaiter flushed() const noexcept;
 
-    /// The endpoint's functions of these names, which never wait.
+    /// The endpoint's functions send_text(), send_binary() and send(), which never wait, with their errors.
     [[nodiscard]] errc try_send_text(std::string_view payload, on_outcome on_done = {}) const {
         return try_send(opcode::text, bytes_of(payload), on_done);
     }
@@ -176,7 +177,8 @@ private:
 
 } // namespace detail
 
-/// What co_await takes. Lives in the coroutine's frame.
+/// What co_await takes: gives a message, or errc::closed, or why the connection was cut off. Lives in the coroutine's frame, is
+/// neither copied nor moved, and is used by the thread that runs the coroutine.
 class [[nodiscard]] conversation::message_awaiter final
     : public detail::conversation_awaiter<detail::message_wait> {
 public:
@@ -191,7 +193,8 @@ private:
         : conversation_awaiter(link, detail::message_wait{}) {}
 };
 
-/// The same for what concerns the writer.
+/// The same for what concerns the writer: gives errc::none, or why not. Lives in the same way, and is used by the
+/// same thread.
 class [[nodiscard]] conversation::write_awaiter final
     : public detail::conversation_awaiter<detail::write_wait> {
 public:

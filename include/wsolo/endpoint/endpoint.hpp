@@ -206,7 +206,7 @@ public:
 
     // ---- any thread's: sends
 
-    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// single_writer's functions of these names, with their errors. What a handler sends while it handles counts as a reply:
     /// endpoint_options::max_unsent.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
         return count(payload.size(), out_.send_text(payload, on_done));
@@ -214,14 +214,14 @@ public:
     [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
         return count(payload.size(), out_.send_binary(payload, on_done));
     }
-    /// A received message goes out again as it is: text as text.
+    /// A received message goes out again as it is: text as text. Errors as send_text's.
     [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
         return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
     }
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         return count(frame.bytes().size(), out_.send(frame, on_done));
     }
-    /// A PING of the application's own. on_pong() tells of its answer.
+    /// A PING of the application's own. on_pong() tells of its answer. Errors: single_writer::send_ping().
     [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
 
     /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages

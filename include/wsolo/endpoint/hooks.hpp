@@ -77,8 +77,8 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// Its parameter is no template's: those can't be deduced from braces. So to ask whether it takes a `const message&` makes no body of
-/// it, which might move from its message.
+/// Whether on_message() names its message's type: a template's parameter can't be deduced from `{}`. Only then may can_be_lent be asked:
+/// of a template it would instantiate the body, which need not compile for a `const message&` (it may move from its message).
 template <class Handler, class Endpoint>
 concept names_its_message = requires(Handler& h, Endpoint& e) {
     h.on_message(e, {});
@@ -87,7 +87,7 @@ template <class Handler, class Endpoint>
 concept can_be_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);
 } || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
-/// One of `const auto&`: it is the same whatever kind it is given.
+/// Whether on_message() takes its message by `const auto&`: then it does the same with a lent message as with one of its own.
 template <class Handler, class Endpoint>
 concept takes_any_const =
     requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<Endpoint, message>(e, m); } ||
@@ -95,7 +95,8 @@ concept takes_any_const =
     (!has_on_message<Handler, Endpoint> && (
         requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<Endpoint, message>(e, m); } ||
         requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<message>(e, m); }));
-/// A handler that can't keep a message. (One that names both kinds is lent what it can be; `auto&&` is given its own.)
+/// Whether the handler can't keep a message, so that one is lent to it. (A handler with an overload for each kind is lent its message; one
+/// that takes `auto&&` is given a message of its own.)
 template <class Handler, class Endpoint>
 concept takes_lent = (names_its_message<Handler, Endpoint> && can_be_lent<Handler, Endpoint>) ||
                      takes_any_const<Handler, Endpoint>;

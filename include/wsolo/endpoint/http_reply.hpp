@@ -12,7 +12,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Lent to the handler's on_request(). Not thread-safe.
+/// Lent to the handler's on_request(): lives until that returns. Not thread-safe.
 class http_reply {
 public:
     /// `extensions`: what accept() agrees to where its caller names none. A view, which outlives this.

@@ -104,8 +104,8 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp. Everything belongs to the loop's thread. The handler's hooks are endpoint's
-/// (hooks.hpp), and, called in the loop:
+/// See the file's laws. Those of connection.hpp hold as well. Everything belongs to the loop's thread. The handler's hooks are
+/// endpoint's (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
 ///         Each legal request, an upgrade or not: choose subprotocol and extensions, check the origin, send a page. The

@@ -44,7 +44,7 @@ struct [[nodiscard]] end_actions {
     time_point deadline = no_deadline; ///< when to ask again; an event may change it
 };
 
-/// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
+/// When a stream may be shut down, and closed. A value; every function O(1), constexpr, no side effects elsewhere.
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept

@@ -68,7 +68,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// The same with the whole value.
+/// The same with the whole value, and the same errors.
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
     return check_length(length_field, payload_size, payload_size);
 }

@@ -45,7 +45,7 @@ enum class close_code : std::uint16_t {
     return status == 0 ? close_code::no_status : static_cast<close_code>(status);
 }
 
-/// A few words for logs.
+/// A few words for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(close_code code) noexcept {
     switch (code) {
     case close_code::normal: return "normal closure";

@@ -20,7 +20,7 @@ namespace detail {
 struct control_frame_access;
 }
 
-/// A whole encoded control frame in a fixed inline buffer. Trivially copyable.
+/// A whole encoded control frame in a fixed inline buffer. A trivially copyable value.
 class control_frame {
 public:
     /// A client's header and the longest payload (RFC 6455 §5.5): 131 bytes.

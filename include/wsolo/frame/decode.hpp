@@ -28,9 +28,9 @@ struct frame_limits {
 /// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
 /// two functions that `Rules` must have.
 struct no_rules {
-    /// Judges the header's first byte.
+    /// Judges the header's first byte. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// Judges the size, once it is known that the payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -47,14 +47,14 @@ struct [[nodiscard]] decoded {
     bool ends = false;
     /// The rule that the input broke; none unless `status` is failed.
     errc error = errc::none;
-    /// This part of the payload, unmasked, within the input (or the destination) of the call.
+    /// This part of the payload, unmasked: a view of the input (or the destination) of the call.
     mutable_bytes payload{};
 
     /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. A value of 48 bytes, which refers to nothing; no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:

@@ -20,7 +20,7 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). A value of one byte.
 class frame_spec {
 public:
     /// `rsv1` belongs to a negotiated extension, and to a message's first frame (RFC 7692 §6).

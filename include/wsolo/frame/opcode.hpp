@@ -27,7 +27,7 @@ enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close
     return static_cast<unsigned>(op) > 15 || (defined >> static_cast<unsigned>(op) & 1U) == 0;
 }
 
-/// The RFC's word for it, for logs.
+/// The RFC's word for it, for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(opcode op) noexcept {
     switch (op) {
     case opcode::continuation: return "continuation";

@@ -12,7 +12,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A payload in clear: what the decoder yields, and what a server's frame carries.
+/// A payload in clear: what the decoder yields, and what a server's frame carries. A view.
 class unmasked_bytes {
 public:
     constexpr unmasked_bytes() noexcept = default;
@@ -26,7 +26,7 @@ private:
 };
 
 /// A payload as a client's frame carries it, with the key that it is still XORed with (RFC 6455 §5.3). Its
-/// first byte is the frame's first payload byte.
+/// first byte is the frame's first payload byte. A view: it lives as long as the bytes that it was made of.
 class masked_bytes {
 public:
     constexpr masked_bytes(const_bytes bytes, masking_key key) noexcept : bytes_(bytes), key_(key) {}

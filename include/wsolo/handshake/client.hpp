@@ -29,7 +29,7 @@ public:
     [[nodiscard]] errc start(const client_request& request, Source& source) noexcept {
         return start(request, make_client_key(source));
     }
-    /// The same with a key of the caller's, new for every connection (RFC 6455 §4.1).
+    /// The same, with the same errors, and a key of the caller's, new for every connection (RFC 6455 §4.1).
     [[nodiscard]] errc start(const client_request& request, const client_key& key) noexcept {
         request_.clear();
         head_.restart(true);

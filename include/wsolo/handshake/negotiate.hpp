@@ -32,7 +32,6 @@ choose_subprotocol(const upgrade_request& request, std::span<const std::string_v
     }
     return {};
 }
-
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request,
                    std::initializer_list<std::string_view> supported) noexcept {

@@ -164,7 +164,7 @@ template <detail::growable_bytes Container>
         to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
 }
 
-/// The same after the contents of a container.
+/// The same after the contents of a container; errc::out_of_memory when it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -175,6 +175,7 @@ template <detail::growable_bytes Container>
 
 /// The same in answer to `request`: HEAD gets no body, and a client that closes, speaks HTTP/1.0, or
 /// sends a body of unknown length, is told `Connection: close`; end the connection then.
+/// Errors as those of the two above.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
                                                         const http_response& response) noexcept {
     return write_response(to, detail::fitted(response, request));

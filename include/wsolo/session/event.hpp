@@ -89,7 +89,7 @@ public:
         WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
         return size_ == 0 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
     }
-    /// failure: the rule that was broken.
+    /// failure: the error, that is, the rule that was broken.
     [[nodiscard]] errc error() const noexcept {
         WSOLO_ASSERT(kind_ == event_kind::failure, "event::error(): only of failure");
         return error_;

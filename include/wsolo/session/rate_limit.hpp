@@ -32,7 +32,7 @@ struct reading_rate {
     rate control_frames{};
 };
 
-/// A bucket, full at the start. Not thread-safe; O(1), constexpr. 24 bytes.
+/// A bucket, full at the start. A value of 24 bytes. Not thread-safe; O(1), constexpr.
 class rate_limit {
 public:
     constexpr rate_limit(const rate& bound, time_point start) noexcept

@@ -111,7 +111,7 @@ private:
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
-/// the bytes that were read.
+/// the bytes that were read. For the thread that reads.
 template <class Side>
 class basic_reader<Side>::event_range {
 public:

@@ -17,7 +17,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of
-/// close().
+/// close(). It lives in the coroutine's frame; what it waits for outlives it. The thread that completes, or closes, resumes the
+/// coroutine, with no lock held.
 template <class Source>
 class [[nodiscard]] basic_awaiter final : private waiter {
 public:

@@ -19,7 +19,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may
+/// `Function` is called, by the thread that completes or closes, with errc::none or the error of close(). It must not throw. It may
 /// add and destroy other callbacks of the same source, and this one. The source outlives the object, unless
 /// the function was called before.
 template <class Source, std::invocable<errc> Function>

@@ -123,7 +123,7 @@ public:
 
     /// A run of messages that are handled one by one without being queued, by a thread that both reads and drains: while
     /// no message waits, and with inbox_overflow::pause, so that a full inbox would refuse none. The run holds the turn from
-    /// its first message on; each message counts as if it had been pushed and drained.
+    /// its first message on, until it is destroyed; each message counts as if it had been pushed and drained. The inbox outlives it.
     class direct_run {
     public:
         /// `quantum`: of messages; 0: any number.

@@ -26,7 +26,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 #if WSOLO_HAS_PTHREAD_CLOCK
 
-/// Not recursive. It must be free when it is destroyed.
+/// A mutex for any threads, without <mutex>. Not recursive. It must be free when it is destroyed.
 class os_mutex {
 public:
     constexpr os_mutex() noexcept = default;
@@ -51,7 +51,8 @@ private:
 /// How a wait with a deadline ended.
 enum class os_wait_status : unsigned char { no_timeout, timeout };
 
-/// `Lock` is any that holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
+/// For any threads; deadlines are the steady clock's. It outlives its waits, and is neither copied nor moved. `Lock` is any that
+/// holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
 class os_condition_variable {
 public:
     os_condition_variable() noexcept {
@@ -68,6 +69,7 @@ public:
     void notify_one() noexcept { ::pthread_cond_signal(&native_); }
     void notify_all() noexcept { ::pthread_cond_broadcast(&native_); }
 
+    /// Gives the lock back, sleeps until a notice or for no reason, and takes it again.
     template <class Lock>
     void wait(Lock& held) noexcept {
         ::pthread_cond_wait(&native_, held.mutex()->native_handle());
@@ -103,7 +105,7 @@ using os_condition_variable = std::condition_variable_any; // waits on any lock
 
 #endif
 
-/// Holds `Mutex` for a scope, or is handed to a wait. (std::unique_lock would cost <mutex>.)
+/// Holds `Mutex`, which outlives it, for a scope of one thread, or is handed to a wait. (std::unique_lock would cost <mutex>.)
 template <class Mutex>
 class held_mutex {
 public:

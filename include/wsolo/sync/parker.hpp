@@ -13,7 +13,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A place to sleep. One sleeper; release() and nudge() from any thread.
+/// A place to sleep for the one thread that owns it; release() and nudge() from any thread, until it is destroyed.
 template <class Traits>
 class basic_parker {
 public:

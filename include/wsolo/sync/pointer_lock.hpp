@@ -17,7 +17,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A Node* that one thread at a time can take. Node must be aligned to 2 at least. Not recursive.
+/// A Node* that one thread at a time can take. It owns no node. Node must be aligned to 2 at least. Not recursive.
 template <class Node, class Traits>
 class basic_pointer_lock {
 public:

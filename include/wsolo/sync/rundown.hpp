@@ -178,7 +178,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// One user inside. Move-only; its destructor leaves. Empty when the rundown was closed.
+/// One user inside. Move-only, one thread at a time; its destructor leaves. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:

@@ -12,8 +12,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
-/// holder was preempted.
+/// Test and test-and-set with back-off, for any threads. Not recursive, not fair, neither copied nor moved. lock() never makes a
+/// system call unless the holder was preempted.
 template <class Traits = std_traits>
 class basic_spin_lock {
 public:
@@ -38,7 +38,7 @@ private:
 
 using spin_lock = basic_spin_lock<>;
 
-/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
+/// Holds a lock, which outlives it, for a scope. (std::lock_guard would cost <mutex>.)
 template <class Lock>
 class [[nodiscard]] scoped_hold {
 public:

@@ -26,6 +26,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
+/// Whose turn it is: the file's table says what leads from one to the next.
 enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
 
 /// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.

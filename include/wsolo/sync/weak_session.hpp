@@ -120,7 +120,8 @@ private:
     block* block_ = nullptr;
 };
 
-/// The session's own end. Move-only, while the session stays where it is.
+/// The session's own end. Move-only, while the session stays where it is. Any thread may call handle(), close() and
+/// wait(); a move and the destructor are the owner's, while no other call is under way.
 template <class T, class Traits = std_blocking_traits>
 class basic_session_anchor {
     using block = detail::session_block<T, Traits>;

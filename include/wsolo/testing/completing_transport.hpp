@@ -93,7 +93,7 @@ private:
     bool output_ended_ = false, disconnected_ = false;
 };
 
-/// The transport for the writer: a reference to the wire.
+/// The transport for the writer: a reference to the wire, which outlives it. One thread at a time.
 class completing_transport {
 public:
     explicit completing_transport(completing_wire& wire) noexcept : wire_(&wire) {}

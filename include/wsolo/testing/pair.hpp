@@ -35,7 +35,7 @@ namespace wsolo::inline WSOLO_ABI::testing {
 
 class pair_end;
 
-/// What a side writes to: a non-blocking stream socket. Copyable; refers to its end of the pair.
+/// What a side writes to: a non-blocking stream socket. Copyable; refers to its end of the pair. The test's one thread uses it.
 class pair_transport {
 public:
     explicit pair_transport(pair_end& end) noexcept : end_(&end) {}
@@ -55,7 +55,7 @@ private:
 
 static_assert(transport<pair_transport>);
 
-/// The `Schedule` of a side: has the pair call its run(). Copyable; refers to its end of the pair.
+/// The `Schedule` of a side: has the pair call its run(). Copyable; refers to its end of the pair. The test's one thread uses it.
 class pair_wake {
 public:
     explicit pair_wake(pair_end& end) noexcept : end_(&end) {}
@@ -70,7 +70,7 @@ template <class Handler, class Side = server_side, class Work = in_the_loop>
 using paired = endpoint<pair_transport, pair_wake, Handler, Side, Work, virtual_traits>;
 
 /// One end of a pair: a socket, and the loop around the side that has it. A test can also be the peer itself: then no
-/// side is driven here, and it calls send() and receive().
+/// side is driven here, and it calls send() and receive(). Lives in its pair. The test's one thread uses it.
 class pair_end {
 public:
     pair_end(stream_link& out, stream_link& in) noexcept : out_(&out), in_(&in) {}

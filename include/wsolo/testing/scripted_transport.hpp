@@ -112,7 +112,7 @@ private:
     bool output_ended_ = false, disconnected_ = false;
 };
 
-/// The transport for the writer: a reference to the wire.
+/// The transport for the writer: a reference to the wire, which outlives it. One thread at a time.
 class scripted_transport {
 public:
     explicit scripted_transport(scripted_wire& wire) noexcept : wire_(&wire) {}

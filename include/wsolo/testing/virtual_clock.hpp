@@ -19,7 +19,7 @@
 
 namespace wsolo::inline WSOLO_ABI::testing {
 
-/// A `Traits::clock`. Monotonic: it is moved forward only.
+/// A `Traits::clock`, of which each thread has its own. Monotonic: it is moved forward only.
 class virtual_clock {
 public:
     using duration = wsolo::duration;
@@ -45,7 +45,7 @@ private:
 struct virtual_traits : std_blocking_traits {
     using clock = virtual_clock;
 
-    /// Waits by the virtual clock: nothing sleeps, time is moved on.
+    /// Waits by the virtual clock of the thread that waits: nothing sleeps, time is moved on.
     class condition_variable {
     public:
         void notify_one() noexcept {}

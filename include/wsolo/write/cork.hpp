@@ -13,7 +13,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. A writer counts 255 corks at a time; further ones
+/// Made by single_writer::corked(). Move-only, one thread at a time; the writer must outlive it. A writer counts 255 corks at a time; further ones
 /// hold nothing back.
 template <class Writer>
 class [[nodiscard]] cork {

@@ -40,8 +40,9 @@ concept message_encoder =
         { one.forget() } noexcept -> std::same_as<void>;
     };
 
-/// Encodes nothing. Empty.
+/// Encodes nothing. An empty value.
 struct never_encoded {
+    /// As message_encoder says. deflate_alone() has no error.
     static constexpr bool encodes = false;
     [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
     [[nodiscard]] static std::size_t deflate(const_bytes, mutable_bytes) noexcept { return 0; }

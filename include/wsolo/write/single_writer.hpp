@@ -33,6 +33,7 @@ struct writer_access;
 
 /// Constructs a writer whose turn is the handshake's: see write/init_gate.hpp.
 struct born_gated_t {};
+/// Its only value.
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
@@ -81,7 +82,8 @@ public:
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
-    /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
+    /// which only the newest counts. It takes its place at the end of the queue. Errors as send_text's, and
+    /// raw_frame_malformed for an opcode that is not data's. O(n + entries queued).
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
@@ -100,7 +102,7 @@ public:
     }
 
     /// Queues a message that no encoder touches, for instance one with a secret beside text that a stranger chose
-    /// (docs/compression.md).
+    /// (docs/compression.md). Errors as send_text's, and raw_frame_malformed for an opcode that is not data's.
     [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
@@ -147,7 +149,8 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and data, a PING
     /// passes data, each on a frame boundary. A Close is close() with this body and the default drain bound. A PONG that
-    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated.
+    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated. Errors: closed, out_of_memory, of a
+    /// PING queue_full, of a Close those of close().
     [[nodiscard]] errc send(const control_frame& frame, on_outcome on_done = {}) {
         return send_control(frame.op(), frame.code(), frame.bytes(), on_done);
     }
@@ -172,7 +175,7 @@ public:
             return error;
         return push_copy(frame.bytes, on_done);
     }
-    /// Queues the item, by the function for its kind.
+    /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
         return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }

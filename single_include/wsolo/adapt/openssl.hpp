@@ -126,7 +126,7 @@ private:
     std::unique_ptr<SSL_CTX, detail::deleter> made_;
 };
 
-/// A poll::stream. Everything belongs to the loop's thread.
+/// A poll::stream. Everything belongs to the loop's thread. It owns the session; the descriptor stays the loop's, and outlives it.
 class tls_stream {
     class end;
 
@@ -181,7 +181,7 @@ public:
         if (owes_close_notify_) send_close_notify();
     }
 
-    /// The session, to ask OpenSSL for the peer's certificate, the protocol, the cipher.
+    /// The session, to ask OpenSSL for the peer's certificate, the protocol, the cipher. It lives as long as the stream.
     [[nodiscard]] SSL* session() const noexcept { return session_.get(); }
 
 private:
@@ -287,7 +287,7 @@ private:
     bool is_output_broken_ = false;
 };
 
-/// The endpoint's transport; the loop's thread uses it.
+/// The endpoint's transport: a reference to the stream, which outlives it. The loop's thread uses it.
 class tls_stream::end {
 public:
     explicit end(tls_stream& of) noexcept : whole_(&of) {}

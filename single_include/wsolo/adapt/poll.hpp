@@ -215,7 +215,7 @@ inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
 
 } // namespace detail
 
-/// poll(): everywhere. O(descriptors) a wait.
+/// What a loop waits by, and its thread uses: poll(), everywhere. O(descriptors) a wait. Refers to the descriptors; closes none.
 class poll_set {
 public:
     /// False: the system denied it a descriptor.
@@ -263,8 +263,9 @@ private:
 };
 
 #if defined(__linux__)
-/// epoll: O(what happened) a wait. What is due has a timer in the set, which is set only when it is to come earlier, or has come:
-/// a wait without a timeout is the cheaper one.
+/// What a loop waits by, and its thread uses: epoll, O(what happened) a wait. Refers to the connections' descriptors; owns two of
+/// its own. What is due has a timer in the set, which is set only when it is to come earlier, or has come: a wait without a timeout
+/// is the cheaper one.
 class epoll_set {
 public:
     epoll_set() noexcept {
@@ -322,6 +323,7 @@ private:
 
 // ---- the loop
 
+/// Copied into the loop.
 struct loop_options {
     /// Bytes that one read may bring: the size of the one buffer that a loop has. Peers that send much are served with fewer
     /// system calls by a larger one. 0 is taken for 1.

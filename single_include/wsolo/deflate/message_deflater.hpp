@@ -112,7 +112,7 @@ public:
         return settings_.window_bits == 15 ? 0 : settings_.window_bits >= detail::min_send_bits ? 1 : 2;
     }
     /// A message for all peers of the same form: referring to nothing before it, and not remembered until note_sent(). As
-    /// deflate(), but want of memory is an error: another time it may be possible. O(n).
+    /// deflate(), but want of memory is an error (out_of_memory): another time it may be possible. O(n).
     [[nodiscard]] result<std::size_t> deflate_alone(const_bytes message, mutable_bytes to) noexcept {
         if (message.empty() || shared_form() > 1) return std::size_t{0};
         compressor_settings settings = settings_;

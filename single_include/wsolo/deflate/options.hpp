@@ -27,6 +27,7 @@ enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeo
 ///   After trim() the window, as far as it was filled.
 /// A thread that writes has as much as an own_stream for each size of window that its connections have agreed on, up to eight.
 struct deflate_options {
+    /// Where this side's memory of its earlier messages lies.
     deflate_mode mode = deflate_mode::shared_compressor;
     /// shared_compressor: bytes of its latest messages that a connection keeps, at most.
     std::uint32_t kept_window = 2048;

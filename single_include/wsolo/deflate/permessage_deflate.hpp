@@ -61,7 +61,7 @@ public:
     void limit(std::uint64_t max_message) noexcept {
         in_ = message_inflater<Decompressor>(how_in_, max_message);
     }
-    /// A whole message that came with RSV1, appended to `to`. See message_inflater.
+    /// A whole message that came with RSV1, appended to `to`. Errors: message_inflater::append()'s.
     [[nodiscard]] errc inflate(const_bytes payload, bool is_text, byte_buffer& to) noexcept {
         return in_.append(payload, true, is_text, to);
     }
@@ -75,6 +75,7 @@ public:
     }
     /// A frame for many connections is compressed once for all windows of 15 bits, and once for all others.
     [[nodiscard]] std::size_t shared_form() const noexcept { return out_.shared_form(); }
+    /// Such a frame's message, and the notice that it leaves next. Error: out_of_memory. See message_deflater.
     [[nodiscard]] result<std::size_t> deflate_alone(const_bytes message, mutable_bytes to) noexcept {
         return out_.deflate_alone(message, to);
     }
@@ -95,6 +96,7 @@ public:
     /// much at most.
     [[nodiscard]] std::size_t memory() const noexcept { return out_.memory() + in_.memory(); }
 
+    /// The two halves, which live as long as this object: the writing thread's and the reading thread's.
     [[nodiscard]] message_deflater<Compressor>& sending() noexcept { return out_; }
     [[nodiscard]] const message_deflater<Compressor>& sending() const noexcept { return out_; }
     [[nodiscard]] message_inflater<Decompressor>& receiving() noexcept { return in_; }

@@ -34,7 +34,7 @@ struct link_options {
     std::uint64_t seed = 0;
 };
 
-/// See the file's laws. Not thread-safe.
+/// See the file's laws. Owns the bytes that are on their way. Not thread-safe.
 class stream_link {
 public:
     /// What happened in a move().

@@ -19,7 +19,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What co_await takes; made by written() and flushed(). No allocation of its own.
+/// What co_await takes; made by written() and flushed(). It lives in the coroutine's frame; the thread that tells the outcome resumes
+/// the coroutine, with no lock held. No allocation of its own.
 template <class Send>
 class [[nodiscard]] outcome_awaiter {
 public:

@@ -73,7 +73,7 @@ bool engine::wait(const void* condition, const void* mutex, const std::int64_t* 
     virtual_thread& me = self();
     if (held.owner != static_cast<int>(current_))
         fail(me.name + " waits on " + label(on) + " without the lock");
-    if (!acting_) fail(me.name + " waits on " + label(on) + " where nobody is left to wake it");
+    if (!acting_) fail(me.name + " waits on " + label(on) + " where no thread is left to wake it");
     me.hash = mix(me.hash, on.key);
     me.idle_pauses = 0;
     release(held);

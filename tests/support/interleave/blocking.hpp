@@ -45,7 +45,7 @@ public:
     }
 };
 
-/// Wakes whom it likes, and for nothing within config::spurious_wakes. Dying while somebody waits unnotified,
+/// Wakes whom it likes, and for nothing within config::spurious_wakes. Dying while a thread waits unnotified,
 /// or while a call is not ordered before that, fails the execution.
 class condition_variable {
 public:

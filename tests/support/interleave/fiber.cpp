@@ -137,7 +137,7 @@ void fiber::switch_to(fiber& from, fiber& to) noexcept {
 
 void fiber::arrive(fiber& here) noexcept {
 #if defined(INTERLEAVE_ASAN)
-    // What was left tells its own bounds: that is how the stack that nobody made becomes known.
+    // What was left tells its own bounds: that is how the stack that was not made here becomes known.
     __sanitizer_finish_switch_fiber(here.fake_stack_, &leaving->stack_bottom_, &leaving->stack_size_);
 #endif
     std::memcpy(static_cast<void*>(abi::__cxa_get_globals()), &here.exceptions_, sizeof here.exceptions_);

@@ -64,7 +64,7 @@ void engine::memory_made(const void* address, std::size_t size) {
     muted_ = is_ours;
 }
 
-// A real atomic: whoever comes later knows what was known here before.
+// A real atomic: a thread that comes later knows what was known here before.
 void engine::memory_ordered(const void* address) {
     if (!watches()) return;
     const look_up now(*this);
@@ -85,7 +85,7 @@ void engine::judge(const shadow::finding& found, const char* verb, const void* a
     if (found.what == shadow::verdict::freed)
         fail(self().name + ' ' + verb + ' ' + object + " after it was freed");
     fail("data race on " + object + ": " + self().name + ' ' + verb +
-         " it and nothing orders that behind a use by " + threads_[found.other].name);
+         " it and nothing orders that after a use by " + threads_[found.other].name);
 }
 
 } // namespace interleave::detail

@@ -24,7 +24,7 @@ public:
     /// `me` reads or writes [address, address + size) at clock[me], knowing `clock`.
     finding read(std::uintptr_t address, std::size_t size, std::size_t me, const clocks& clock);
     finding write(std::uintptr_t address, std::size_t size, std::size_t me, const clocks& clock);
-    /// Fresh memory: what was there before is nobody's business.
+    /// Fresh memory: what was there before does not count.
     void allocate(std::uintptr_t address, std::size_t size, std::size_t me, const clocks& clock);
     /// A write to all of it; later accesses find it freed.
     finding release(std::uintptr_t address, std::size_t size, std::size_t me, const clocks& clock);

@@ -281,7 +281,7 @@ TEST_CASE("an end of TCP is none of TLS", "[adapt][openssl]") {
     pair.client_says("before");
     ::close(std::exchange(pair.ends[1], -1));
     CHECK(pair.server_hears(read_status::failed) == "before");
-    CHECK(pair.server_says("to nobody").status == io_status::failed);
+    CHECK(pair.server_says("to no peer").status == io_status::failed);
     pair.server->end.end_output(); // without a word
     CHECK_FALSE(pair.server->it.has_unwritten());
 }

@@ -205,7 +205,7 @@ wsolo::group_report run_history(std::uint32_t seed) {
     CHECK(report.gone == adds.gone);
     CHECK(report.frames_written == adds.ended);
     CHECK(everyone->report().times_full == full);
-    CHECK(everyone->send_text("to nobody").accepted == 0);
+    CHECK(everyone->send_text("to no member").accepted == 0);
     everyone.reset();
     wsolo::group_report happened = report;
     happened.messages_handled = accepted;

@@ -1,6 +1,6 @@
 // Would catch: a member that is passed over, or gets a message twice; a full or a hung one that holds up the others, or is
 // not counted; one that is called after it left; closes that come all at once, too late, or without a bound; a member that
-// joins a closing group; a wait that ends with somebody left; a report that forgets some.
+// joins a closing group; a wait that ends with a member left; a report that forgets some.
 
 #include <support/catch.hpp>
 #include <support/writer_fixture.hpp>
@@ -185,7 +185,7 @@ TEST_CASE("a connection that is gone does not join, and takes nothing where its 
     const auto handle = gone->anchor.handle();
     gone.reset();
     CHECK(everyone.size() == 1);
-    const auto sum = everyone.send_text("to nobody");
+    const auto sum = everyone.send_text("to no member");
     CHECK(sum.accepted + sum.full + sum.refused == 0);
     CHECK(everyone.join(handle).error() == errc::closed);
     everyone.abort_all();

@@ -1,5 +1,5 @@
 // Would catch: a message lost in the middle of the others because memory ran out for it, bytes read on after a gap, an
-// end that waits for a Close nobody could queue, an endpoint that can never end because it has no handle, a Close that is
+// end that waits for a Close that could not be queued, an endpoint that can never end because it has no handle, a Close that is
 // forgotten because it could not be kept, and kept input whose memory grows with all that ever passed.
 
 #include <support/heap.hpp>

@@ -147,7 +147,7 @@ TEMPLATE_TEST_CASE("a PING's fate is the loop's alone", "[endpoint][pool]", serv
     f.run(); // the PING waits
     const wsolo::time_point deadline = f.whole->beat().deadline();
     f.log.refuse = true;
-    CHECK(f.whole->close() == errc::none); // nobody comes, so the writer ends in this thread
+    CHECK(f.whole->close() == errc::none); // no thread comes, so the writer ends in this one
     CHECK(f.whole->writer().is_finished());
     CHECK(f.whole->beat().deadline() == deadline);
 }

@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("an endpoint that is destroyed leaves its group", "[endpoint]
     endpoint_fixture<TestType> f;
     REQUIRE(f.whole->join(everyone) == errc::none);
     f.whole.reset();
-    CHECK(everyone.send_text("to nobody").accepted == 0);
+    CHECK(everyone.send_text("to no member").accepted == 0);
     CHECK(everyone.report().present == 0);
     CHECK(everyone.report().gone == 1);
 }

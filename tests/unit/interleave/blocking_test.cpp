@@ -144,7 +144,7 @@ TEST_CASE("a wait may wake for no reason", "[wait]") {
     };
     CHECK(fails_with(one_letter(post_under_lock, fetch_once), "woken without a letter"));
     CHECK(passes(one_letter(post_under_lock, fetch_once, {.spurious_wakes = 0})));
-    // ... but nobody can count on it: only the notification is missing here.
+    // ... but no thread can count on it: only the notification is missing here.
     const auto post_silently = [](mailbox& box) {
         const held_lock held(box.guard);
         box.letters.store(1, rlx);

@@ -2,7 +2,7 @@
 // thread sends, closes or aborts, and the loop destroys it as soon as it is finished. Would catch: two handlers at
 // once, an end that is told twice, beside a handler or never, a message that is neither handled nor reported, a
 // wake-up that comes before what it is for, or not at all because the loop was there first, an endpoint destroyed under
-// somebody's hands.
+// a thread's hands.
 
 #include <support/catch.hpp>
 #include <support/interleave/verdict.hpp>
@@ -189,7 +189,7 @@ void handlers_error(scenario& stage, outcomes& reasons) {
     stage.thread("pool", [&m, handle = m.whole->handle()] { m.work_for(handle); });
     stage.finally([&] {
         m.settled(2, 0);
-        check(m.count == 1, "nothing is handled behind the error");
+        check(m.count == 1, "nothing is handled after the error");
         check(m.how.code == wsolo::close_code::message_too_big, "what the peer was told");
         reasons.insert(static_cast<int>(m.how.reason));
     });

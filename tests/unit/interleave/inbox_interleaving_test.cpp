@@ -1,5 +1,5 @@
 // The shipped inbox (and the lock and the blocks under it) in every schedule within a bound, plain memory
-// included. Would catch: two handlers at once, a message that nobody is woken for, a pause that nobody
+// included. Would catch: two handlers at once, a message for which no thread is woken, a pause that no thread
 // resumes, a second error that overwrites the first, an end that is told twice or not at all, a slot that a
 // producer fills while the drainer reads it.
 

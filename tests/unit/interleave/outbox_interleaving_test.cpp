@@ -194,7 +194,7 @@ TEST_CASE("an abort wakes the senders that wait", "[outbox]") {
     std::set<errc> verdicts;
     const result done = explore(bound(2), [&](scenario& stage) {
         auto& m = stage.make<direct>("writer", room_for(one_frame));
-        m.wire.blocks = 9; // nobody reads
+        m.wire.blocks = 9; // the peer does not read
         check(m.out->send_text("a") == errc::none, "accepted");
         stage.thread("waiter", [&] { verdicts.insert(send_wait(m, "b", wsolo::no_deadline)); });
         stage.thread("aborter", [&m] { m.out->abort(); });

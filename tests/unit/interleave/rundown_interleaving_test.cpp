@@ -1,5 +1,5 @@
 // The shipped rundown (and the lock, the parker and the callback under it) in every schedule within a bound,
-// on the weak memory model, plain memory included. Would catch: a wait that returns with somebody inside, a
+// on the weak memory model, plain memory included. Would catch: a wait that returns with a user inside, a
 // wake-up lost between the last leave() and a wait() that times out, an entry after close(), a touch of the
 // rundown after "drained", an order weakened anywhere in between.
 
@@ -49,7 +49,7 @@ void destroy_behind_the_wait(scenario& stage, outcomes&) {
         check(m.door->close(), "the first close");
         check(m.door->wait() == errc::none, "a wait without end");
         m.door.reset();
-        check(m.done() == 2, "drained with somebody inside");
+        check(m.done() == 2, "drained with a user inside");
     });
 }
 
@@ -63,7 +63,7 @@ void enter_while_it_closes(scenario& stage, outcomes& entered) {
         m.door->close();
         check(m.door->wait() == errc::none, "a wait without end");
         entered.insert(m.done());
-        check(!m.door->enter() && m.door->is_closed() && m.door->users() == 0, "an entry behind close()");
+        check(!m.door->enter() && m.door->is_closed() && m.door->users() == 0, "an entry after close()");
     });
     stage.finally([&m] { check(m.door->wait() == errc::none, "drained once, drained for ever"); });
 }
@@ -72,7 +72,7 @@ void two_waiters(scenario& stage, outcomes&) {
     auto& m = stage.make<house>("house", 1);
     for (const char* const name : {"waiter", "other waiter"})
         stage.thread(name, [&m] {
-            check(m.door->wait() == errc::none && m.work[0] == 1, "drained with somebody inside");
+            check(m.door->wait() == errc::none && m.work[0] == 1, "drained with a user inside");
         });
     stage.thread("user", [&m] { m.close_and_leave(); });
 }
@@ -80,7 +80,7 @@ void two_waiters(scenario& stage, outcomes&) {
 void closer_beside_the_last_user(scenario& stage, outcomes&) {
     auto& m = stage.make<house>("house", 1);
     stage.thread("waiter", [&m] {
-        check(m.door->wait() == errc::none && m.work[0] == 1, "drained with somebody inside");
+        check(m.door->wait() == errc::none && m.work[0] == 1, "drained with a user inside");
     });
     stage.thread("closer", [&m] { m.door->close(); });
     stage.thread("user", [&m] { m.use_and_leave(0); });
@@ -96,7 +96,7 @@ void wait_until_a_deadline(scenario& stage, outcomes& verdicts) {
         check(first == errc::timed_out || (first == errc::none && m.work[0] == 1), "another verdict");
         if (first == errc::timed_out) check(m.door->wait() == errc::none, "the second wait");
         m.door.reset();
-        check(m.work[0] == 1, "drained with somebody inside");
+        check(m.work[0] == 1, "drained with a user inside");
     });
 }
 
@@ -117,7 +117,7 @@ void wait_until_a_stop(scenario& stage, outcomes& verdicts) {
 void one_waiter_gives_up(scenario& stage, outcomes& verdicts) {
     auto& m = stage.make<house>("house", 1);
     stage.thread("patient", [&m] {
-        check(m.door->wait() == errc::none && m.work[0] == 1, "drained with somebody inside");
+        check(m.door->wait() == errc::none && m.work[0] == 1, "drained with a user inside");
     });
     stage.thread("hasty", [&] {
         const errc verdict = m.door->wait(interleave::clock::now() + 1s);
@@ -133,7 +133,7 @@ void call_back(scenario& stage, outcomes&) {
     stage.thread("two", [&m] { m.use_and_leave(1); });
     stage.thread("closer", [&m] {
         const auto ring = [&m](errc outcome) noexcept {
-            check(outcome == errc::none && m.done() == 2, "drained with somebody inside");
+            check(outcome == errc::none && m.done() == 2, "drained with a user inside");
             ++m.called;
         };
         const auto bell = wsolo::on_drained(*m.door, ring);

@@ -189,7 +189,7 @@ TEST_CASE("threads are told apart, and each has its own slot", "[search]") {
                 check(this_thread() == i && traits::thread_slot() == nullptr, "at the start");
                 traits::thread_slot() = &x;
                 ++x;
-                check(this_thread() == i && traits::thread_slot() == &x, "behind a scheduling point");
+                check(this_thread() == i && traits::thread_slot() == &x, "after a scheduling point");
             });
     });
     CHECK(done.passed());

@@ -62,7 +62,7 @@ void response_between_notifications(scenario& stage, outcomes&) {
         const std::uint64_t mark = m.order.snapshot();
         check(first == 1 && mark == 1, "numbers");
         received.store(true, std::memory_order_release);
-        static_cast<void>(m.order.issue()); // handled by nobody: the response must not wait for it
+        static_cast<void>(m.order.issue()); // never handled: the response must not wait for it
         m.wait_for(mark);
     });
     stage.thread("drainer", [&] {
@@ -91,7 +91,7 @@ void close_while_waiting(scenario& stage, outcomes& verdicts) {
         const errc first = m.order.wait_up_to(1);
         verdicts.insert(static_cast<int>(first));
         check(first == errc::cancelled || (first == errc::none && m.all_up_to(1)), "another verdict");
-        check(m.order.wait_up_to(2) == errc::cancelled, "nobody handles the second");
+        check(m.order.wait_up_to(2) == errc::cancelled, "no thread handles the second");
         check(m.order.is_closed(), "closed");
     });
 }

@@ -420,7 +420,7 @@ TEST_CASE("a climb to the high mark recalls a parked turn, and is told once", "[
         stage.thread("poller", [&m] { static_cast<void>(m.out->pump()); });
         stage.finally([&] {
             rings.insert(m.ring.rung.load());
-            check(m.ring.rung.load() + m.told.high != 0, "a climb that is not told, and has nobody called");
+            check(m.ring.rung.load() + m.told.high != 0, "a climb that is not told, and calls no hook");
             static_cast<void>(m.out->pump());
             check(m.told.high == 1, "once");
         });
@@ -603,7 +603,7 @@ TEST_CASE("a close beside a pump that finds nothing left: the Close is written",
         });
         stage.thread("other loop", [&m] { static_cast<void>(m.out->pump()); });
         stage.finally([&] {
-            check(m.out->is_finished() || m.ring.rung.load() == 1, "a Close that nobody is called for");
+            check(m.out->is_finished() || m.ring.rung.load() == 1, "a Close for which no hook is called");
             static_cast<void>(m.out->pump());
             check(m.wire.frames() == "a#", "both");
             settled(m, 2);

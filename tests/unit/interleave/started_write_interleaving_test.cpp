@@ -1,5 +1,5 @@
 // A completion-style transport with a thread of its own, in every schedule within a bound. Would catch: a
-// completion that wakes nobody, one that two threads settle, bytes that are given back while the device still
+// completion that wakes no thread, one that two threads settle, bytes that are given back while the device still
 // reads them, a completion that touches a writer that has gone.
 
 #include <support/catch.hpp>

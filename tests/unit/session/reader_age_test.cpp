@@ -1,6 +1,6 @@
 // Would catch: half a message that is held for ever, one that drips along and so is never late, a message that is
 // blamed for the one before it, for a process that slept or for a reader that did not read, and a failure that
-// nobody is told of.
+// no hook is told of.
 
 #include <support/catch.hpp>
 #include <support/event_log.hpp>

@@ -104,7 +104,7 @@ void check_rules() {
         INFO(row.rule);
         stream sent(peer_of(Role));
         row.write(sent);
-        sent.frame(0x81, "behind the failure").close(1000);
+        sent.frame(0x81, "after the failure").close(1000);
         const event_log log = log_every_way<Role>(sent);
         CHECK(log.lines == row.expected);
         CHECK(log.ignored > 0);

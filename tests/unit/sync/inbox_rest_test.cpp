@@ -1,4 +1,4 @@
-// Would catch: a message handed to a handler that wants none, a turn asked for in vain or not at all, a pause that nobody
+// Would catch: a message handed to a handler that wants none, a turn asked for in vain or not at all, a pause that no thread
 // ends, and an error or a destructor that passes over an inbox at rest.
 
 #include <support/inbox_fixture.hpp>

@@ -1,4 +1,4 @@
-// Would catch: two holders at once, a pointer lost between them, a locker that nobody wakes.
+// Would catch: two holders at once, a pointer lost between them, a locker that no thread wakes.
 
 #include <support/catch.hpp>
 #include <support/step_traits.hpp>

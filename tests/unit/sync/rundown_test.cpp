@@ -1,4 +1,4 @@
-// Would catch: an entry that counts although it was refused, a wait that returns with somebody inside or
+// Would catch: an entry that counts although it was refused, a wait that returns with a user inside or
 // never, a leaver that touches what its waiter has destroyed, a timed-out waiter that stays behind.
 
 #include <support/catch.hpp>
@@ -93,7 +93,7 @@ TEST_CASE("a refused entry is not counted even for a moment", "[sync][rundown]")
             if (all->work->users() == 0) all->answer = all->work->wait(all->deadline);
         };
         return support::scenario{entry_first ? enter : close, entry_first ? close : enter, [all] {
-                                     // Nobody inside at close means nobody inside ever after.
+                                     // No user inside at close means no user inside ever after.
                                      CHECK((all->answer == errc::none) == !all->is_inside);
                                      CHECK(all->work->users() == (all->is_inside ? 1 : 0));
                                      if (all->is_inside) all->work->leave();

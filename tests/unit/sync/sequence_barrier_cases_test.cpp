@@ -165,7 +165,7 @@ TEST_CASE("S2: a shutdown drains to the last notification within its bound",
         CHECK(shutdown == errc::timed_out);
         waiting.run();
         CHECK(waiting.is_asleep());
-        barrier.close(errc::closed); // and whoever still waits is told
+        barrier.close(errc::closed); // and every thread that still waits is told
         waiting.join();
         CHECK(request == errc::closed);
     }

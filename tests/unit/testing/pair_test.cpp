@@ -143,7 +143,7 @@ TEST_CASE("bytes arrive at the rate, steadily", "[testing][pair]") {
         net.run_for(100ms);
         CHECK(side.got.size() == 100 * i);
     }
-    virtual_clock::advance(1s); // nobody runs, and the bytes go on
+    virtual_clock::advance(1s); // no side runs, and the bytes go on
     net.settle();
     CHECK(side.got.size() == 2000);
     net.run_for(1h);

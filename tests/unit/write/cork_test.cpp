@@ -17,7 +17,7 @@ TEST_CASE("corked sends leave together when the last cork has gone", "[write][co
     CHECK(f.out->pump().status == pump_status::idle);
     CHECK(f.wire.calls().size() == 1);
     { const auto idle = f.out->corked(); }
-    CHECK(f.scheduled == 1); // nothing to send, nobody to call
+    CHECK(f.scheduled == 1); // nothing to send, no hook to call
 }
 
 TEST_CASE("a cork does not hold back an abort, nor a writer that is busy", "[write][cork]") {
@@ -122,7 +122,7 @@ TEST_CASE("a flush does not wait for a cork, nor does a sender that waits for ro
     REQUIRE(f.out->send_text("corked") == errc::none);
     CHECK(f.scheduled == 0);
     CHECK(f.out->send_wait(wsolo::opcode::text, {}, manual_clock::now() - 1s) == errc::timed_out);
-    CHECK(f.scheduled == 1); // somebody is to make room
+    CHECK(f.scheduled == 1); // a thread is asked to make room
     REQUIRE(f.out->pump().status == pump_status::idle);
     REQUIRE(f.out->send_text("corked again") == errc::none);
     CHECK(f.scheduled == 1);

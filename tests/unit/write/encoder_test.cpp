@@ -285,10 +285,10 @@ TEST_CASE("threads send, replace and drop while another encodes", "[write][encod
     wsolo::writer_options options;
     options.limits.max_frames = 20;
     options.limits.when_full = wsolo::overflow::drop_oldest;
-    const auto nobody = [] { return true; };
-    wsolo::single_writer<wsolo::testing::scripted_transport, decltype(nobody), wsolo::client_side<>,
+    const auto no_hook = [] { return true; };
+    wsolo::single_writer<wsolo::testing::scripted_transport, decltype(no_hook), wsolo::client_side<>,
                          wsolo::no_observer, wsolo::std_blocking_traits, counting>
-        out(wsolo::testing::scripted_transport(wire), nobody, options, {}, {}, counting{&seen});
+        out(wsolo::testing::scripted_transport(wire), no_hook, options, {}, {}, counting{&seen});
     std::atomic<int> left{3};
     std::atomic<unsigned> accepted{0}; // where a write names all that is queued nothing can give way
     std::vector<std::thread> senders;

@@ -261,7 +261,7 @@ TEST_CASE("drop_oldest holds for keyed items too", "[write][options]") {
     for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(four(i)) == errc::none);
     REQUIRE(keyed(1, "a") == errc::none); // the oldest goes
     REQUIRE(keyed(2, "b") == errc::none);
-    REQUIRE(keyed(1, "A") == errc::none); // its predecessor goes, and nobody else
+    REQUIRE(keyed(1, "A") == errc::none); // its predecessor goes, and no other item
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1) == std::vector<std::string>{four(2), "b", "A"});
     CHECK(f.out->report().frames_dropped == 3);

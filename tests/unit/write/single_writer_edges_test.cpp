@@ -1,4 +1,4 @@
-// Would catch: an end that nobody makes because the hook refused when the turn was free, a Close that drops data for a
+// Would catch: an end that no thread makes because the hook refused when the turn was free, a Close that drops data for a
 // message that never began, outcomes that keep a pump for ever, an item that waits for more than there can ever be,
 // senders that swap places, a stop token that throws and leaves a node in the queue.
 

@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE(
         REQUIRE(f.out->pump().status == pump_status::blocked);
         REQUIRE(f.out->send(f.pong("reply")) == errc::none);
         REQUIRE(f.out->send(f.ping("probe")) == errc::none);
-        CHECK(f.scheduled == 1); // the token is parked: nobody is called
+        CHECK(f.scheduled == 1); // the token is parked: the hook is not called
         REQUIRE(f.out->pump().status == pump_status::idle);
         total = f.wire.bytes().size() - f.pong("reply").bytes().size() - f.ping("probe").bytes().size();
 

@@ -142,7 +142,7 @@ TEST_CASE("destruction does not wait for the time that a close or a write has", 
         {
             threaded out{support::ending_socket(sockets.ends[0]), options};
             const std::string block(1 << 20, 'x');
-            while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {}   // nobody reads
+            while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {}   // the peer does not read
             while (out->report().bytes_written == 0) std::this_thread::yield(); // a frame stands half written
             if (closes) REQUIRE(out->close(wsolo::close_code::normal) == errc::none);
         }

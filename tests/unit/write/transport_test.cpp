@@ -32,7 +32,7 @@ TEST_CASE("a transport is a gather write and an end", "[write][transport]") {
     STATIC_REQUIRE_FALSE(wsolo::transport<no_finish>);
     STATIC_REQUIRE_FALSE(wsolo::transport<returns_a_size>); // a size is not a status
     const wsolo::io_result nothing;
-    CHECK(nothing.status == wsolo::io_status::failed); // a result nobody filled in is no success
+    CHECK(nothing.status == wsolo::io_status::failed); // a result that was not filled in is no success
 }
 
 TEST_CASE("a write_done is told once: called, or destroyed on the way, or adopted", "[write][transport]") {

@@ -72,7 +72,7 @@ impl<S: Read + Write> Peer<S> {
         Ok(())
     }
 
-    /// The code of a Close that came; behind it the connection must end.
+    /// The code of a Close that came; after it the connection must end.
     fn code_of(&mut self, close: Message) -> Result<u16> {
         let code = match close {
             Message::Close(Some(frame)) => frame.code.into(),

@@ -1,5 +1,5 @@
 // Would catch: a rate that is asked for and not kept, one kind's frames that are counted as another's, and a rate that
-// nobody asked for.
+// no one asked for.
 
 #include <support/catch.hpp>
 

@@ -1,5 +1,5 @@
 // Would catch: a batch given back or counted before the transport is done with it, a completion that wakes
-// nobody, a second write beside the first, a stuck write that no deadline ends, a completion that reaches a
+// no thread, a second write beside the first, a stuck write that no deadline ends, a completion that reaches a
 // writer that has gone.
 
 #include <support/completing_fixture.hpp>
@@ -208,7 +208,7 @@ TEST_CASE("a writer destroyed with a write in flight leaves the transport its by
         if (f.wire.in_flight()) f.wire.end(); // reads them, and reaches no writer
         CHECK(f.scheduled == 1);
     }
-    completing_fixture f; // the completion came, and nobody pumped since
+    completing_fixture f; // the completion came, and no thread pumped since
     REQUIRE(f.out->send_text("written") == errc::none);
     REQUIRE(f.out->pump().status == pump_status::blocked);
     f.wire.end();

@@ -1,5 +1,5 @@
 // Would catch: a hook called twice or never, a second owner, a refusal or an exception that leaves the token
-// with nobody, a frame so large that one deadline has to serve for all of it.
+// with no thread, a frame so large that one deadline has to serve for all of it.
 
 #include <support/writer_fixture.hpp>
 
