@@ -46,7 +46,7 @@ BRINGS = {
     "frame": "atomic concepts cstdint new string_view",
     "handshake": "array bit concepts cstddef cstdint cstring initializer_list optional span string_view "
             "type_traits",
-    "session": "array cstddef cstdint iosfwd optional",
+    "session": "array cstddef cstdint cstdlib iosfwd optional utility",
     "sync": "atomic concepts coroutine cstddef cstdint new type_traits utility",
     "write": "concepts cstddef cstdint cstring new optional utility variant",
     "endpoint": "atomic concepts cstddef cstdint cstring new optional string_view type_traits utility",

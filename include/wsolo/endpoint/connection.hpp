@@ -9,7 +9,6 @@
 // - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
 // - Every end is bounded: the handshake's, an answer's, and the endpoint's.
 
-#include "../core/detail/owned.hpp"
 #include "detail/opening.hpp"
 #include "detail/opening_hooks.hpp"
 #include "endpoint.hpp"
@@ -24,22 +23,27 @@ struct connection_options : endpoint_options {
 
 namespace detail {
 
-/// What a connection is when it has no opening: the endpoint; or, where there was no memory for an opening, the handler that is to
-/// hear of it; or nothing.
-template <class Handler, class Endpoint>
-class without_opening {
-    enum class content : std::uint8_t { nothing, handler, endpoint };
+/// What a connection is: its opening; then the endpoint, or nothing; or, where there was no memory for an opening, the handler
+/// that is to hear of it.
+template <class Opening, class Handler, class Endpoint>
+class connection_stage {
+    enum class content : std::uint8_t { nothing, opening, handler, endpoint };
 
 public:
-    without_opening() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
-    without_opening(const without_opening&) = delete;
-    without_opening& operator=(const without_opening&) = delete;
-    ~without_opening() {
+    connection_stage() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
+    connection_stage(const connection_stage&) = delete;
+    connection_stage& operator=(const connection_stage&) = delete;
+    ~connection_stage() {
+        end_opening();
         if (holds_ == content::handler) handler_.~Handler();
         if (holds_ == content::endpoint) endpoint_.~Endpoint();
     }
 
-    /// Precondition of both: it holds nothing.
+    /// Precondition of the three: it holds nothing.
+    void begin(Opening& made) noexcept { // which was made by `new (std::nothrow)`, and is this one's now
+        opening_ = &made;
+        holds_ = content::opening;
+    }
     void keep(Handler&& untold) {
         ::new (static_cast<void*>(&handler_)) Handler(std::move(untold));
         holds_ = content::handler;
@@ -48,6 +52,15 @@ public:
     void emplace(Arguments&&... arguments) {
         ::new (static_cast<void*>(&endpoint_)) Endpoint(std::forward<Arguments>(arguments)...);
         holds_ = content::endpoint;
+    }
+    /// nullptr: there is none, or none any more.
+    [[nodiscard]] Opening* opening() const noexcept {
+        return holds_ == content::opening ? opening_ : nullptr;
+    }
+    void end_opening() noexcept {
+        if (holds_ != content::opening) return;
+        holds_ = content::nothing;
+        delete opening_;
     }
     /// The handler that is to be told, once; nullptr: there is none.
     [[nodiscard]] Handler* untold() noexcept {
@@ -63,6 +76,7 @@ public:
 
 private:
     union {
+        Opening* opening_;
         Handler handler_;
         Endpoint endpoint_;
     };
@@ -91,13 +105,13 @@ public:
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
         heed_group();
-        if (is_asking()) opening_->ask(received);
+        if (is_asking()) opening()->ask(received);
         return turn(received);
     }
     endpoint_wants end_of_input(errc why = errc::none) {
         if (whole_) return whole_->end_of_input(why);
-        if (is_asking()) opening_->end_asking(why);
-        if (opening_ != nullptr) opening_->common.end_input(why);
+        if (is_asking()) opening()->end_asking(why);
+        if (opening() != nullptr) opening()->common.end_input(why);
         return turn();
     }
     endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
@@ -117,8 +131,8 @@ public:
     endpoint_wants abort(errc why = errc::aborted) {
         if (whole_) {
             whole_->abort(why);
-        } else if (opening_ != nullptr) {
-            opening_->common.give_up(why == errc::none ? errc::aborted : why);
+        } else if (opening() != nullptr) {
+            opening()->common.give_up(why == errc::none ? errc::aborted : why);
         }
         return run();
     }
@@ -129,10 +143,10 @@ public:
     /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without the group.
     [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
         if (whole_) return whole_->join(group);
-        if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
+        if (opening() == nullptr || opening()->common.end.is_gone()) return errc::closed;
         auto invited = group.invite();
         if (!invited) return invited.error();
-        opening_->common.invited = std::move(*invited);
+        opening()->common.invited = std::move(*invited);
         return errc::none;
     }
 
@@ -143,24 +157,26 @@ public:
     [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
     /// The status of the HTTP answer that was sent or received; 0: there was none yet.
     [[nodiscard]] int status() const noexcept {
-        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
+        return whole_ ? 101 : opening() != nullptr ? opening()->common.status : 0;
     }
     /// Complete once `finished`. For a connection that was never open only the reason is set; it is none when the handler
     /// ended the connection by an answer of its own (http_reply::respond).
     [[nodiscard]] ending how_it_ended() const {
         if (whole_) return whole_->how_it_ended();
         ending how;
-        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
+        how.reason = opening() != nullptr ? opening()->common.reason : errc::out_of_memory;
         return how;
     }
 
 protected:
     /// Without memory the connection is gone at once; its handler is told of it by the first call.
     template <class... Rest>
-    explicit basic_connection(parts kept, Rest&... rest)
-        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
+    explicit basic_connection(parts kept, Rest&... rest) {
         detail::check_opening_hooks<handler_type, endpoint_type>();
-        if (opening_ != nullptr) return;
+        if (auto* const made = new (std::nothrow) Opening(std::move(kept), rest...)) {
+            whole_.begin(*made);
+            return;
+        }
         kept.connection.disconnect();         // NOLINT(bugprone-use-after-move): nothing was moved
         whole_.keep(std::move(kept.handler)); // NOLINT(bugprone-use-after-move)
     }
@@ -171,7 +187,7 @@ protected:
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
         if (whole_) return run(); // it came before
         heed_group();
-        if (is_asking()) opening_->ask(parsed);
+        if (is_asking()) opening()->ask(parsed);
         return turn(rest);
     }
     /// Another server has made the handshake. A group that has closed meanwhile closes this connection as a member.
@@ -180,28 +196,29 @@ protected:
 private:
     using handler_type = decltype(parts::handler);
 
+    [[nodiscard]] Opening* opening() const noexcept { return whole_.opening(); }
     [[nodiscard]] bool is_asking() const noexcept {
-        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+        return opening() != nullptr && opening()->common.state == detail::opening_state::asking;
     }
 
     /// Refuses a connection that its group would close at once.
     void heed_group() {
-        if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
+        if (is_asking() && opening()->common.invited.is_void()) opening()->stop();
     }
 
     endpoint_wants stop() {
-        if (is_asking()) opening_->stop();
-        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
-            opening_->common.give_up(errc::aborted);
+        if (is_asking()) opening()->stop();
+        if (opening() != nullptr && opening()->common.state == detail::opening_state::agreed)
+            opening()->common.give_up(errc::aborted);
         return turn();
     }
 
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
-        if (opening_ == nullptr) return end_without_memory();
+        if (opening() == nullptr) return end_without_memory();
         heed_group();
-        auto& common = opening_->common;
-        if (common.is_late()) opening_->expire();
+        auto& common = opening()->common;
+        if (common.is_late()) opening()->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
@@ -221,14 +238,15 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
-        opening_->common.part(); // a completion may run the hook that is moved here
-        const bool input_is_over = opening_->common.input_is_over;
-        const errc input_error = opening_->common.input_error;
-        byte_buffer early = std::move(opening_->common.early);
-        const auto invited = std::move(opening_->common.invited);
-        const time_point now = opening_->common.now();
-        parts from = std::move(opening_->common.parts);
-        opening_.reset(); // before the first message: its memory is the endpoint's
+        auto& common = opening()->common;
+        common.part(); // a completion may run the hook that is moved here
+        const bool input_is_over = common.input_is_over;
+        const errc input_error = common.input_error;
+        byte_buffer early = std::move(common.early);
+        const auto invited = std::move(common.invited);
+        const time_point now = common.now();
+        parts from = std::move(common.parts);
+        whole_.end_opening(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<handler_type, endpoint_type>) {
@@ -250,8 +268,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    detail::owned<Opening> opening_; ///< until it is open
-    detail::without_opening<handler_type, endpoint_type> whole_;
+    detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

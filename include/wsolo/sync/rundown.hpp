@@ -47,9 +47,10 @@ public:
 
     /// try_enter() without a guard: after true the caller owes one leave().
     [[nodiscard]] bool enter() noexcept {
-        std::uint64_t seen = word_.load(std::memory_order_relaxed);
+        std::uint32_t seen = word_.load(std::memory_order_relaxed);
         do {
             if ((seen & closed) != 0) return false;
+            WSOLO_ASSERT(users_of(seen) < most_users, "a rundown has 2^29 - 1 users at most");
         } while (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_acquire,
                                               std::memory_order_relaxed));
         return true;
@@ -58,7 +59,7 @@ public:
     /// Leaves. The last leave() after close() releases the waiters and runs their callbacks, in this call or, where such
     /// calls nest deep, in the one around it (sync/firing.hpp).
     void leave() noexcept {
-        const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
+        const std::uint32_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
@@ -66,7 +67,7 @@ public:
     /// Refuses all entries from now on. True: this call closed it. When there are no users, waiters are released and
     /// callbacks run here, as in leave().
     bool close() noexcept {
-        const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
+        const std::uint32_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
         return (before & closed) == 0;
     }
@@ -77,7 +78,7 @@ public:
     }
 
     /// How many users are inside. For metrics: the number may be out of date at once.
-    [[nodiscard]] std::uint64_t users() const noexcept {
+    [[nodiscard]] std::uint32_t users() const noexcept {
         return users_of(word_.load(std::memory_order_relaxed));
     }
 
@@ -86,7 +87,7 @@ public:
     /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
-        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        const std::uint32_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // no thread is left that would touch this object
         sleeper self;
@@ -115,7 +116,7 @@ public:
     [[nodiscard]] bool add(waiter& added) noexcept {
         added.taker = nullptr;
         waiter* const first = lock_.lock();
-        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        std::uint32_t seen = word_.load(std::memory_order_acquire);
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
@@ -131,7 +132,7 @@ public:
     /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() has run or will run.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
-        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        std::uint32_t seen = word_.load(std::memory_order_acquire);
         // The last waiter's removal clears the bit, in one step with "not drained yet".
         bool stays = is_drained(seen);
         while (!stays && gone.next == &gone &&
@@ -145,13 +146,14 @@ public:
 
 private:
     // The word: users above, these below.
-    static constexpr std::uint64_t closed = 1;
-    static constexpr std::uint64_t waited_for = 2; // the ring is not empty, or it was when the drain came
-    static constexpr std::uint64_t released = 4;   // the ring was taken by the drain
-    static constexpr std::uint64_t one = 8;
+    static constexpr std::uint32_t closed = 1;
+    static constexpr std::uint32_t waited_for = 2; // the ring is not empty, or it was when the drain came
+    static constexpr std::uint32_t released = 4;   // the ring was taken by the drain
+    static constexpr std::uint32_t one = 8;
+    static constexpr std::uint32_t most_users = 0xFFFF'FFFFU / one;
 
-    static constexpr std::uint64_t users_of(std::uint64_t word) noexcept { return word / one; }
-    static constexpr bool is_drained(std::uint64_t word) noexcept {
+    static constexpr std::uint32_t users_of(std::uint32_t word) noexcept { return word / one; }
+    static constexpr bool is_drained(std::uint32_t word) noexcept {
         return (word & closed) != 0 && users_of(word) == 0;
     }
 
@@ -174,8 +176,9 @@ private:
         loop.run();
     }
 
-    typename Traits::template atomic<std::uint64_t> word_{0};
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
+    // The last: what follows a rundown may lie in its tail padding.
+    typename Traits::template atomic<std::uint32_t> word_{0};
 };
 
 /// One user inside. Move-only, one thread at a time; its destructor leaves. Empty when the rundown was closed.

@@ -19,7 +19,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 namespace detail {
 
-/// What an anchor and its handles share: one allocation of 32 bytes (40 in checked builds).
+/// What an anchor and its handles share: one allocation of 24 bytes (32 in checked builds).
 template <class T, class Traits>
 struct session_block {
     explicit session_block(T& to) noexcept : target(&to) {}
@@ -29,9 +29,10 @@ struct session_block {
         if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-    basic_rundown<Traits> users;
-    T* const target;
+    // [[no_unique_address]]: the references lie in the tail padding.
+    [[no_unique_address]] basic_rundown<Traits> users;
     typename Traits::template atomic<std::uint32_t> references{1};
+    T* const target;
     [[no_unique_address]] guard_list<Traits> guards;
 };
 

@@ -42,7 +42,7 @@ inline constexpr born_gated_t born_gated{};
 /// Thread safety: any thread may call any member, except for construction and destruction; a hook may be called by two
 /// threads at once. The destructor aborts what is left (errc::aborted), waits for handles in use, and must not run inside one
 /// of the writer's callbacks; no thread may be in a direct call then. An idle writer owns no heap block, mutex or thread,
-/// apart from 32 bytes once it made a handle, or started a write on a completion_transport.
+/// apart from 24 bytes once it made a handle, or started a write on a completion_transport.
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           writer_observer Observer = no_observer, class Traits = std_blocking_traits,
           message_encoder Encoder = never_encoded>
@@ -263,7 +263,7 @@ public:
     /// nothing to it.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
-    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (24
     /// bytes); without memory the handle answers errc::closed.
     [[nodiscard]] writer_handle<single_writer> handle() {
         return writer_handle<single_writer>(drive_.weak_handle(*this));

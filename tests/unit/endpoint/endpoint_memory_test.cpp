@@ -179,10 +179,10 @@ using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, 
 // docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
 template <class Side>
 using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
-static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 736);
-static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 280);
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 664);
+static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 256);
 static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=
-              sizeof(with_system_clock<wsolo::server_side>) + 16);
+              sizeof(with_system_clock<wsolo::server_side>) + 8);
 
 constexpr wsolo::client_request lean_request{.host = "h"};
 struct fixed_nonce {

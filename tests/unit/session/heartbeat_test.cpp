@@ -15,7 +15,7 @@ using wsolo::heartbeat;
 using wsolo::heartbeat_options;
 using wsolo::time_point;
 
-static_assert(sizeof(heartbeat) <= 56);
+static_assert(sizeof(heartbeat) <= 48);
 static_assert(std::is_trivially_copyable_v<heartbeat>);
 static_assert(std::is_same_v<time_point::clock, std::chrono::steady_clock>);
 

@@ -70,7 +70,7 @@ TEST_CASE("an idle reader holds no memory, whatever it read before", "[session][
     CHECK(largest == 10000);
     CHECK(heap_now().held == before.held);
     if (WSOLO_TEST_COUNTS_HEAP) CHECK(heap_now().taken > before.taken);
-    CHECK(sizeof(server_reader) <= 152);
+    CHECK(sizeof(server_reader) <= 128);
 }
 
 TEST_CASE("a message that a Close cuts off is given back", "[session][reader]") {

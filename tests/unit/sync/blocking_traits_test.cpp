@@ -19,4 +19,7 @@ TEST_CASE("idle sync objects are small", "[sync][blocking_traits]") {
     CHECK(sizeof(wsolo::rundown) <= 16);
     CHECK(sizeof(wsolo::weak_session<int>) == sizeof(void*));
     CHECK(sizeof(wsolo::session_anchor<int>) == sizeof(void*));
+    using guards = wsolo::detail::guard_list<wsolo::std_blocking_traits>; // of checked builds
+    using block = wsolo::detail::session_block<int, wsolo::std_blocking_traits>;
+    CHECK(sizeof(block) <= 24 + (std::is_empty_v<guards> ? 0 : sizeof(guards)));
 }

@@ -37,6 +37,23 @@ TEST_CASE("a handler's error closes the inbox after its message", "[sync][inbox]
     CHECK(f.scheduled == 1);
 }
 
+TEST_CASE("what an end dropped is not held any more", "[sync][inbox]") {
+    inbox_fixture f;
+    for (const char* text : {"a", "b", "c"}) REQUIRE(accepted(f.push(text)));
+    CHECK(f.in.report().messages_dropped == 0); // it waits
+    CHECK(f.in.report().bytes_dropped == 0);
+    static_cast<void>(f.in.close(errc::timed_out));
+    static_cast<void>(f.drain());
+    REQUIRE(f.in.is_finished());
+    CHECK(f.in.queued_messages() == 0);
+    CHECK(f.in.queued_bytes() == 0);
+    CHECK_FALSE(f.in.is_paused());
+    CHECK(f.push("d").error == errc::closed);
+    CHECK(f.in.report().messages_dropped == 3);
+    CHECK(f.in.report().bytes_dropped == 30);
+    CHECK(f.in.report().messages_handled == 0);
+}
+
 TEST_CASE("the first error wins", "[sync][inbox]") {
     inbox_fixture f;
     for (const char* text : {"a", "b"}) REQUIRE(accepted(f.push(text)));

@@ -112,7 +112,7 @@ TEST_CASE("a quantum hands the turn back to the hook", "[sync][inbox]") {
 
 TEST_CASE("an idle inbox owns no heap block", "[sync][inbox]") {
     basic_inbox_fixture<int> f;
-    static_assert(sizeof(f.in) <= 128);
+    static_assert(sizeof(f.in) <= 104);
     const support::heap_counts before = support::heap_now();
     for (int i = 0; i < 300; ++i) REQUIRE(accepted(f.in.push(int{i}, 4)));
     if (support::heap_now().taken != 0) CHECK(support::heap_now().held > before.held);

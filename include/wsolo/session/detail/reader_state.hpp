@@ -10,6 +10,7 @@
 #include "../../frame/decode.hpp"
 #include "../../text/utf8.hpp"
 #include "../event.hpp"
+#include "kept_bytes.hpp"
 #include "message_rules.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -23,7 +24,8 @@ struct reader_state {
           decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
           max_age_(limits.max_message_age) {
-        if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
+        if (by_fragments_)
+            static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
 
     /// The next event in `input`, which is advanced past it. False when the input is used up. The event owes
@@ -136,7 +138,7 @@ private:
         } else {
             if (!keep(payload, unmasked)) return fail(errc::out_of_memory, found);
             if (!ended) return false;
-            message = std::as_const(kept_).view();
+            message = kept_.view();
             deliver_kept_from(0);
         }
         event_access::data(found, event_kind::message, message, {rules_.is_text(), true, true, rules_.rsv()});
@@ -144,15 +146,15 @@ private:
     }
 
     bool take_control(opcode op, decoded part, event& found) noexcept {
-        if (part.begins) tail_at_ = kept_.size();
+        if (part.begins) kept_.set_mark(kept_.size());
         const_bytes body = part.payload;
         if (part.begins && part.ends) {
             unmask(part.payload);
         } else {
             if (!keep(part.payload, false)) return fail(errc::out_of_memory, found);
             if (!part.ends) return false;
-            body = std::as_const(kept_).view().subspan(tail_at_);
-            deliver_kept_from(tail_at_);
+            body = kept_.view().subspan(kept_.mark());
+            deliver_kept_from(kept_.mark());
         }
         if (op == opcode::close) return take_close(body, found);
         event_access::control(found, op == opcode::ping ? event_kind::ping : event_kind::pong, body);
@@ -166,11 +168,12 @@ private:
         // A message that the Close cut off is dropped. If the Close was kept after it, the Close is moved first.
         if (!delivered_) {
             kept_.release();
-        } else if (tail_at_ != 0) {
-            byte_buffer alone;
-            if (alone.append(body)) {
+        } else if (kept_.mark() != 0) {
+            kept_bytes alone;
+            if (std::byte* const to = alone.extend(body.size())) {
+                copy_bytes(to, body.data(), body.size());
                 kept_ = std::move(alone);
-                body = std::as_const(kept_).view();
+                body = kept_.view();
             }
             deliver_kept_from(0);
         }
@@ -254,14 +257,14 @@ private:
 
     /// The event that is being made points to what is kept from `at` on.
     void deliver_kept_from(std::size_t at) noexcept {
-        tail_at_ = at;
+        kept_.set_mark(at);
         delivered_ = true;
     }
 
     void forget_delivered() noexcept {
         delivered_ = false;
-        kept_.truncate(tail_at_);
-        if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
+        kept_.truncate(kept_.mark());
+        if (kept_.empty() && !by_fragments_) kept_.release(); // an idle connection holds nothing
     }
 
     bool by_fragments_;
@@ -274,8 +277,7 @@ private:
     [[no_unique_address]] message_rules rules_; // [[no_unique_address]]: max_age_ lies in its tail padding
     short_duration max_age_;
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
-    byte_buffer kept_;
-    std::size_t tail_at_ = 0;
+    kept_bytes kept_;
     time_point late_at_{}; ///< while what is unfinished has a date
 };
 

@@ -123,18 +123,14 @@ public:
     inbox_look<Message> end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
-        report_.messages_handled += done.messages;
-        report_.bytes_handled += done.bytes;
+        count(done);
         return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
     [[nodiscard]] block* finish() noexcept {
         const scoped_hold hold(lock_);
-        report_.messages_dropped += messages_;
-        report_.bytes_dropped += bytes_;
-        messages_ = 0;
-        bytes_ = 0;
+        over_ = true; // messages_ and bytes_ say from now on what was dropped
         set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
@@ -152,7 +148,7 @@ public:
         WSOLO_ASSERT(!turn_.is(turn_state::running),
                      "an inbox is destroyed while another thread, or its own handler, is in drain()");
         if (!turn_.seize()) return false;
-        if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
+        if (!aborting_ && (!sealed_ || !blocks_.empty())) reason_ = why;
         return true;
     }
 
@@ -167,15 +163,20 @@ public:
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
-        return held();
+        return over_ ? 0 : held();
     }
     [[nodiscard]] std::uint32_t held_messages() noexcept {
         const scoped_hold hold(lock_);
-        return messages_;
+        return over_ ? 0 : messages_;
     }
     [[nodiscard]] inbox_report report() noexcept {
         const scoped_hold hold(lock_);
-        return report_;
+        return {.messages_handled = messages_handled_,
+                .messages_dropped = over_ ? messages_ : 0,
+                .bytes_handled = bytes_handled_,
+                .bytes_dropped = over_ ? bytes_ : 0,
+                .messages_refused = messages_refused_,
+                .reason = reason_};
     }
 
 private:
@@ -199,13 +200,13 @@ private:
         const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
-            ++report_.messages_refused;
+            ++messages_refused_;
             return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
             return {};
-        ++report_.messages_refused;
+        ++messages_refused_;
         if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
         const errc why =
             when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
@@ -226,7 +227,7 @@ private:
         sealed_ = true;
         if (why != errc::none && !aborting_) {
             aborting_ = true;
-            report_.reason = why;
+            reason_ = why;
             closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
@@ -237,9 +238,12 @@ private:
     [[nodiscard]] block* settle(const handled& done) noexcept {
         messages_ -= done.messages;
         bytes_ -= done.bytes;
-        report_.messages_handled += done.messages;
-        report_.bytes_handled += done.bytes;
+        count(done);
         return blocks_.drop_front(done.messages);
+    }
+    void count(const handled& done) noexcept {
+        messages_handled_ += done.messages;
+        bytes_handled_ += done.bytes;
     }
 
     /// What the drainer is to do next.
@@ -287,7 +291,9 @@ private:
     message_blocks<Message> blocks_;
     std::size_t max_bytes_;
     std::size_t bytes_ = 0; // that wait or are being handled, without overhead
-    inbox_report report_;
+    std::uint64_t messages_handled_ = 0;
+    std::uint64_t bytes_handled_ = 0;
+    std::uint64_t messages_refused_ = 0;
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
@@ -295,8 +301,10 @@ private:
     typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
+    errc reason_ = errc::none; // the first error
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
+    bool over_ : 1 = false; // finish() was called
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -82,15 +82,21 @@ public:
     message_blocks& operator=(const message_blocks&) = delete;
     ~message_blocks() { block::destroy(take_all()); }
 
-    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr || head_->begin == head_->end; }
+    [[nodiscard]] bool empty() const noexcept { return tail_ == nullptr || head().begin == head().end; }
 
     /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
     [[nodiscard]] bool find_room(block*& fresh) noexcept {
         if (tail_ != nullptr && tail_->end != block::capacity) return true;
-        block*& source = spare_ != nullptr ? spare_ : fresh;
-        if (source == nullptr) return false;
-        (tail_ == nullptr ? head_ : tail_->next) = source;
-        tail_ = std::exchange(source, nullptr);
+        if (!has_spare()) {
+            if (fresh == nullptr) return false;
+            block* const made = std::exchange(fresh, nullptr);
+            if (tail_ == nullptr) {
+                tail_ = made->next = made;
+            } else {
+                made->next = std::exchange(tail_->next, made);
+            }
+        }
+        tail_ = tail_->next;
         return true;
     }
 
@@ -101,24 +107,23 @@ public:
 
     /// The oldest messages, `most` at most. Precondition: not empty.
     [[nodiscard]] run front(std::uint32_t most) noexcept {
-        const std::uint32_t full = head_->end - head_->begin;
-        return {head_->places + head_->begin, full < most ? full : most};
+        block& first = head();
+        const std::uint32_t full = first.end - first.begin;
+        return {first.places + first.begin, full < most ? full : most};
     }
 
     /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or
     /// null.
     [[nodiscard]] block* drop_front(std::uint32_t count) noexcept {
         if (count == 0) return nullptr;
-        head_->begin += count;
-        if (head_->begin != head_->end) return nullptr;
-        if (head_ == tail_) {
-            head_->begin = head_->end = 0;
-            return nullptr;
-        }
-        block* const empty = std::exchange(head_, head_->next);
-        empty->next = nullptr;
-        empty->begin = empty->end = 0;
-        return std::exchange(spare_, empty);
+        block& first = head();
+        first.begin += count;
+        if (first.begin != first.end) return nullptr;
+        first.begin = first.end = 0;
+        if (&first == tail_ || tail_->next == &first) return nullptr; // the tail, or the spare from now on
+        block* const second = std::exchange(tail_->next, &first);
+        second->next = nullptr;
+        return second;
     }
 
     /// Precondition: empty(). Returns the blocks that are left, for the caller to free.
@@ -126,16 +131,21 @@ public:
 
     /// Everything, as a chain for the caller to destroy.
     [[nodiscard]] block* take_all() noexcept {
-        block* chain = std::exchange(head_, nullptr);
-        tail_ = nullptr;
-        if (spare_ != nullptr) spare_->next = chain;
-        return spare_ != nullptr ? std::exchange(spare_, nullptr) : chain;
+        block* const last = std::exchange(tail_, nullptr);
+        return last == nullptr ? nullptr : std::exchange(last->next, nullptr);
     }
 
 private:
-    block* head_ = nullptr;
+    /// A head that is not the tail is never empty.
+    [[nodiscard]] bool has_spare() const noexcept {
+        return tail_ != nullptr && tail_->next != tail_ && tail_->next->begin == tail_->next->end;
+    }
+    /// Precondition: there is a block.
+    [[nodiscard]] block& head() const noexcept { return has_spare() ? *tail_->next->next : *tail_->next; }
+
+    /// Of a ring: after it comes the spare, an empty block if there is one, and then the head. A steady flow of messages uses the
+    /// spare again instead of allocating.
     block* tail_ = nullptr;
-    block* spare_ = nullptr; ///< a steady flow of messages uses it again instead of allocating
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
