@@ -6877,8 +6877,8 @@ public:
     }
 
     /// The transport took a PING, at `when`: the pong timer starts there. A PING of the application's own counts as well,
-    /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. Of
-    /// a PING that tick() asked for, a sign of life later than `when` answers it, even if it was told before this call.
+    /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. A
+    /// sign of life that is not earlier than `when` answers the PING, even if it was told before this call.
     constexpr void on_ping_written(time_point when) noexcept {
         if (phase_ == phase::stopped) return;
         if (is_asked_) {
@@ -6889,7 +6889,7 @@ public:
         if (phase_ == phase::awaiting_pong) return;
         if (pong_timeout_ == 0) {
             alive_at_ = later(alive_at_, when); // the next PING an interval later
-        } else if (phase_ == phase::quiet || alive_at_ < when) {
+        } else if (alive_at_ < when) {
             phase_ = phase::awaiting_pong;
             wait_from(when);
             return;
