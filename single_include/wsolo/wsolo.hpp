@@ -6831,7 +6831,7 @@ struct [[nodiscard]] heartbeat_actions {
 };
 
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 56 bytes.
+/// elsewhere. 48 bytes.
 ///
 /// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
 /// before the verdict.
@@ -6928,7 +6928,7 @@ public:
     /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
         if (phase_ == phase::stopped) return no_deadline;
-        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at_ : look_at()
+        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at() : look_at()
                                 : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
         return peer < beat_at_ ? peer : beat_at_;
@@ -6959,9 +6959,12 @@ private:
         return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
     }
 
-    /// When the first of the two looks is due.
+    /// While a PONG is awaited: when the two looks are due.
+    [[nodiscard]] constexpr time_point dead_at() const noexcept {
+        return deadline_after(alive_at_, span_of(pong_timeout_));
+    }
     [[nodiscard]] constexpr time_point look_at() const noexcept {
-        return dead_at_ == no_deadline ? no_deadline : deadline_after(dead_at_, -quarter());
+        return dead_at() == no_deadline ? no_deadline : deadline_after(dead_at(), -quarter());
     }
     [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
     /// Of the PING that was asked for last.
@@ -6971,7 +6974,7 @@ private:
 
     /// The peer's silence counts from here.
     constexpr void wait_from(time_point now) noexcept {
-        dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        alive_at_ = now;
         has_looked_ = false;
     }
     constexpr void live(time_point now) noexcept {
@@ -6983,16 +6986,15 @@ private:
     /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
         alive_at_ = sooner(alive_at_, now);
-        dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
         if (beat_interval_ == 0) return;
         beat_at_ = sooner(beat_at_, deadline_after(now, period()));
         roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
     }
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
-        if (phase_ == phase::awaiting_pong && now >= dead_at_) {
+        if (phase_ == phase::awaiting_pong && now >= dead_at()) {
             // One of the two looks comes so late that this side did not listen either: ask again, once.
-            const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
+            const bool slept = !has_looked_ || now >= deadline_after(dead_at(), quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
             has_slept_ = slept;
@@ -7022,9 +7024,9 @@ private:
         roll_at_ = deadline_after(at, span_of(beat_interval_));
     }
 
+    /// The last sign of life; while a PONG is awaited, since when silence counts against the peer.
     time_point alive_at_;
-    time_point dead_at_ = no_deadline; ///< while awaiting a PONG
-    time_point written_at_{};          ///< of the PING that was asked for last
+    time_point written_at_{}; ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
     time_point roll_at_ = no_deadline;
     std::uint32_t ping_interval_;
@@ -7143,6 +7145,94 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/session/detail/kept_bytes.hpp
+// What a reader keeps of what came in parts: a message so far, and after it, from a mark on, a control frame so far.
+//
+// Laws of this file:
+// - Without memory it is a null pointer, because an idle reader keeps nothing: how many bytes there are, and where the mark is,
+//   stands before the bytes.
+// - Capacity follows bytes that arrived, and grows by doubling. A failed growth leaves the contents as they were.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Not thread-safe; movable. Nothing here throws.
+class kept_bytes {
+public:
+    kept_bytes() = default;
+    kept_bytes(kept_bytes&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+    kept_bytes& operator=(kept_bytes&& other) noexcept {
+        std::swap(head_, other.head_);
+        return *this;
+    }
+    ~kept_bytes() { std::free(head_); }
+
+    [[nodiscard]] std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    /// The contents. Valid until the next call that is not const.
+    [[nodiscard]] const_bytes view() const noexcept {
+        return head_ == nullptr ? const_bytes() : const_bytes(bytes(), head_->size);
+    }
+
+    /// 0 until it is set. Setting it to 0 needs no memory; otherwise there are bytes.
+    [[nodiscard]] std::size_t mark() const noexcept { return head_ == nullptr ? 0 : head_->mark; }
+    void set_mark(std::size_t at) noexcept {
+        if (head_ != nullptr) head_->mark = at;
+    }
+
+    /// Lengthens by `count` bytes of unspecified value and returns where they start; nullptr when there is no memory.
+    [[nodiscard]] std::byte* extend(std::size_t count) noexcept {
+        if (!reserve_more(count)) return nullptr;
+        std::byte* const tail = bytes() + head_->size;
+        head_->size += count;
+        return tail;
+    }
+    /// Makes room for `count` more bytes. False when there is no memory.
+    [[nodiscard]] bool reserve_more(std::size_t count) noexcept {
+        return head_ != nullptr && count <= head_->capacity - head_->size ? true : grow(count);
+    }
+    /// Precondition: `size` is not above size(). Keeps the memory.
+    void truncate(std::size_t size) noexcept {
+        WSOLO_ASSERT(size <= this->size(), "kept_bytes::truncate can only shorten");
+        if (head_ != nullptr) head_->size = size;
+    }
+    void release() noexcept { std::free(std::exchange(head_, nullptr)); }
+
+private:
+    struct head {
+        std::size_t size;
+        std::size_t capacity;
+        std::size_t mark;
+    };
+    static constexpr std::size_t most = static_cast<std::size_t>(-1) / 2 - sizeof(head);
+    static constexpr std::size_t least = 64;
+
+    [[nodiscard]] std::byte* bytes() const noexcept { return reinterpret_cast<std::byte*>(head_ + 1); }
+
+    bool grow(std::size_t count) noexcept {
+        const std::size_t size = this->size();
+        if (count > most - size) return false;
+        const std::size_t before = head_ == nullptr ? 0 : head_->capacity;
+        std::size_t wanted = before > most / 2 ? most : before * 2;
+        if (wanted < size + count) wanted = size + count;
+        if (wanted < least) wanted = least;
+        return make(wanted) || make(size + count);
+    }
+    /// With this capacity.
+    bool make(std::size_t capacity) noexcept {
+        const bool is_first = head_ == nullptr;
+        void* const made = std::realloc(head_, sizeof(head) + capacity);
+        if (made == nullptr) return false;
+        head_ = static_cast<head*>(made);
+        if (is_first) *head_ = {};
+        head_->capacity = capacity;
+        return true;
+    }
+
+    head* head_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/session/detail/message_rules.hpp
 // Whether a data frame may come now and how long it may be (RFC 6455 §5.4, §10.4): the rules that depend on the
 // frames before it.
@@ -7246,7 +7336,8 @@ struct reader_state {
           decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
           max_age_(limits.max_message_age) {
-        if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
+        if (by_fragments_)
+            static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
 
     /// The next event in `input`, which is advanced past it. False when the input is used up. The event owes
@@ -7359,7 +7450,7 @@ private:
         } else {
             if (!keep(payload, unmasked)) return fail(errc::out_of_memory, found);
             if (!ended) return false;
-            message = std::as_const(kept_).view();
+            message = kept_.view();
             deliver_kept_from(0);
         }
         event_access::data(found, event_kind::message, message, {rules_.is_text(), true, true, rules_.rsv()});
@@ -7367,15 +7458,15 @@ private:
     }
 
     bool take_control(opcode op, decoded part, event& found) noexcept {
-        if (part.begins) tail_at_ = kept_.size();
+        if (part.begins) kept_.set_mark(kept_.size());
         const_bytes body = part.payload;
         if (part.begins && part.ends) {
             unmask(part.payload);
         } else {
             if (!keep(part.payload, false)) return fail(errc::out_of_memory, found);
             if (!part.ends) return false;
-            body = std::as_const(kept_).view().subspan(tail_at_);
-            deliver_kept_from(tail_at_);
+            body = kept_.view().subspan(kept_.mark());
+            deliver_kept_from(kept_.mark());
         }
         if (op == opcode::close) return take_close(body, found);
         event_access::control(found, op == opcode::ping ? event_kind::ping : event_kind::pong, body);
@@ -7389,11 +7480,12 @@ private:
         // A message that the Close cut off is dropped. If the Close was kept after it, the Close is moved first.
         if (!delivered_) {
             kept_.release();
-        } else if (tail_at_ != 0) {
-            byte_buffer alone;
-            if (alone.append(body)) {
+        } else if (kept_.mark() != 0) {
+            kept_bytes alone;
+            if (std::byte* const to = alone.extend(body.size())) {
+                copy_bytes(to, body.data(), body.size());
                 kept_ = std::move(alone);
-                body = std::as_const(kept_).view();
+                body = kept_.view();
             }
             deliver_kept_from(0);
         }
@@ -7477,14 +7569,14 @@ private:
 
     /// The event that is being made points to what is kept from `at` on.
     void deliver_kept_from(std::size_t at) noexcept {
-        tail_at_ = at;
+        kept_.set_mark(at);
         delivered_ = true;
     }
 
     void forget_delivered() noexcept {
         delivered_ = false;
-        kept_.truncate(tail_at_);
-        if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
+        kept_.truncate(kept_.mark());
+        if (kept_.empty() && !by_fragments_) kept_.release(); // an idle connection holds nothing
     }
 
     bool by_fragments_;
@@ -7497,8 +7589,7 @@ private:
     [[no_unique_address]] message_rules rules_; // [[no_unique_address]]: max_age_ lies in its tail padding
     short_duration max_age_;
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
-    byte_buffer kept_;
-    std::size_t tail_at_ = 0;
+    kept_bytes kept_;
     time_point late_at_{}; ///< while what is unfinished has a date
 };
 
@@ -8572,15 +8663,21 @@ public:
     message_blocks& operator=(const message_blocks&) = delete;
     ~message_blocks() { block::destroy(take_all()); }
 
-    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr || head_->begin == head_->end; }
+    [[nodiscard]] bool empty() const noexcept { return tail_ == nullptr || head().begin == head().end; }
 
     /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
     [[nodiscard]] bool find_room(block*& fresh) noexcept {
         if (tail_ != nullptr && tail_->end != block::capacity) return true;
-        block*& source = spare_ != nullptr ? spare_ : fresh;
-        if (source == nullptr) return false;
-        (tail_ == nullptr ? head_ : tail_->next) = source;
-        tail_ = std::exchange(source, nullptr);
+        if (!has_spare()) {
+            if (fresh == nullptr) return false;
+            block* const made = std::exchange(fresh, nullptr);
+            if (tail_ == nullptr) {
+                tail_ = made->next = made;
+            } else {
+                made->next = std::exchange(tail_->next, made);
+            }
+        }
+        tail_ = tail_->next;
         return true;
     }
 
@@ -8591,24 +8688,23 @@ public:
 
     /// The oldest messages, `most` at most. Precondition: not empty.
     [[nodiscard]] run front(std::uint32_t most) noexcept {
-        const std::uint32_t full = head_->end - head_->begin;
-        return {head_->places + head_->begin, full < most ? full : most};
+        block& first = head();
+        const std::uint32_t full = first.end - first.begin;
+        return {first.places + first.begin, full < most ? full : most};
     }
 
     /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or
     /// null.
     [[nodiscard]] block* drop_front(std::uint32_t count) noexcept {
         if (count == 0) return nullptr;
-        head_->begin += count;
-        if (head_->begin != head_->end) return nullptr;
-        if (head_ == tail_) {
-            head_->begin = head_->end = 0;
-            return nullptr;
-        }
-        block* const empty = std::exchange(head_, head_->next);
-        empty->next = nullptr;
-        empty->begin = empty->end = 0;
-        return std::exchange(spare_, empty);
+        block& first = head();
+        first.begin += count;
+        if (first.begin != first.end) return nullptr;
+        first.begin = first.end = 0;
+        if (&first == tail_ || tail_->next == &first) return nullptr; // the tail, or the spare from now on
+        block* const second = std::exchange(tail_->next, &first);
+        second->next = nullptr;
+        return second;
     }
 
     /// Precondition: empty(). Returns the blocks that are left, for the caller to free.
@@ -8616,16 +8712,21 @@ public:
 
     /// Everything, as a chain for the caller to destroy.
     [[nodiscard]] block* take_all() noexcept {
-        block* chain = std::exchange(head_, nullptr);
-        tail_ = nullptr;
-        if (spare_ != nullptr) spare_->next = chain;
-        return spare_ != nullptr ? std::exchange(spare_, nullptr) : chain;
+        block* const last = std::exchange(tail_, nullptr);
+        return last == nullptr ? nullptr : std::exchange(last->next, nullptr);
     }
 
 private:
-    block* head_ = nullptr;
+    /// A head that is not the tail is never empty.
+    [[nodiscard]] bool has_spare() const noexcept {
+        return tail_ != nullptr && tail_->next != tail_ && tail_->next->begin == tail_->next->end;
+    }
+    /// Precondition: there is a block.
+    [[nodiscard]] block& head() const noexcept { return has_spare() ? *tail_->next->next : *tail_->next; }
+
+    /// Of a ring: after it comes the spare, an empty block if there is one, and then the head. A steady flow of messages uses the
+    /// spare again instead of allocating.
     block* tail_ = nullptr;
-    block* spare_ = nullptr; ///< a steady flow of messages uses it again instead of allocating
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -8747,18 +8848,14 @@ public:
     inbox_look<Message> end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
-        report_.messages_handled += done.messages;
-        report_.bytes_handled += done.bytes;
+        count(done);
         return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
     [[nodiscard]] block* finish() noexcept {
         const scoped_hold hold(lock_);
-        report_.messages_dropped += messages_;
-        report_.bytes_dropped += bytes_;
-        messages_ = 0;
-        bytes_ = 0;
+        over_ = true; // messages_ and bytes_ say from now on what was dropped
         set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
@@ -8776,7 +8873,7 @@ public:
         WSOLO_ASSERT(!turn_.is(turn_state::running),
                      "an inbox is destroyed while another thread, or its own handler, is in drain()");
         if (!turn_.seize()) return false;
-        if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
+        if (!aborting_ && (!sealed_ || !blocks_.empty())) reason_ = why;
         return true;
     }
 
@@ -8791,15 +8888,20 @@ public:
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
-        return held();
+        return over_ ? 0 : held();
     }
     [[nodiscard]] std::uint32_t held_messages() noexcept {
         const scoped_hold hold(lock_);
-        return messages_;
+        return over_ ? 0 : messages_;
     }
     [[nodiscard]] inbox_report report() noexcept {
         const scoped_hold hold(lock_);
-        return report_;
+        return {.messages_handled = messages_handled_,
+                .messages_dropped = over_ ? messages_ : 0,
+                .bytes_handled = bytes_handled_,
+                .bytes_dropped = over_ ? bytes_ : 0,
+                .messages_refused = messages_refused_,
+                .reason = reason_};
     }
 
 private:
@@ -8823,13 +8925,13 @@ private:
         const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
-            ++report_.messages_refused;
+            ++messages_refused_;
             return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
             return {};
-        ++report_.messages_refused;
+        ++messages_refused_;
         if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
         const errc why =
             when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
@@ -8850,7 +8952,7 @@ private:
         sealed_ = true;
         if (why != errc::none && !aborting_) {
             aborting_ = true;
-            report_.reason = why;
+            reason_ = why;
             closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
@@ -8861,9 +8963,12 @@ private:
     [[nodiscard]] block* settle(const handled& done) noexcept {
         messages_ -= done.messages;
         bytes_ -= done.bytes;
-        report_.messages_handled += done.messages;
-        report_.bytes_handled += done.bytes;
+        count(done);
         return blocks_.drop_front(done.messages);
+    }
+    void count(const handled& done) noexcept {
+        messages_handled_ += done.messages;
+        bytes_handled_ += done.bytes;
     }
 
     /// What the drainer is to do next.
@@ -8911,7 +9016,9 @@ private:
     message_blocks<Message> blocks_;
     std::size_t max_bytes_;
     std::size_t bytes_ = 0; // that wait or are being handled, without overhead
-    inbox_report report_;
+    std::uint64_t messages_handled_ = 0;
+    std::uint64_t bytes_handled_ = 0;
+    std::uint64_t messages_refused_ = 0;
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
@@ -8919,8 +9026,10 @@ private:
     typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
+    errc reason_ = errc::none; // the first error
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
+    bool over_ : 1 = false; // finish() was called
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9646,9 +9755,10 @@ public:
 
     /// try_enter() without a guard: after true the caller owes one leave().
     [[nodiscard]] bool enter() noexcept {
-        std::uint64_t seen = word_.load(std::memory_order_relaxed);
+        std::uint32_t seen = word_.load(std::memory_order_relaxed);
         do {
             if ((seen & closed) != 0) return false;
+            WSOLO_ASSERT(users_of(seen) < most_users, "a rundown has 2^29 - 1 users at most");
         } while (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_acquire,
                                               std::memory_order_relaxed));
         return true;
@@ -9657,7 +9767,7 @@ public:
     /// Leaves. The last leave() after close() releases the waiters and runs their callbacks, in this call or, where such
     /// calls nest deep, in the one around it (sync/firing.hpp).
     void leave() noexcept {
-        const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
+        const std::uint32_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
@@ -9665,7 +9775,7 @@ public:
     /// Refuses all entries from now on. True: this call closed it. When there are no users, waiters are released and
     /// callbacks run here, as in leave().
     bool close() noexcept {
-        const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
+        const std::uint32_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
         return (before & closed) == 0;
     }
@@ -9676,7 +9786,7 @@ public:
     }
 
     /// How many users are inside. For metrics: the number may be out of date at once.
-    [[nodiscard]] std::uint64_t users() const noexcept {
+    [[nodiscard]] std::uint32_t users() const noexcept {
         return users_of(word_.load(std::memory_order_relaxed));
     }
 
@@ -9685,7 +9795,7 @@ public:
     /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
-        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        const std::uint32_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // no thread is left that would touch this object
         sleeper self;
@@ -9714,7 +9824,7 @@ public:
     [[nodiscard]] bool add(waiter& added) noexcept {
         added.taker = nullptr;
         waiter* const first = lock_.lock();
-        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        std::uint32_t seen = word_.load(std::memory_order_acquire);
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
@@ -9730,7 +9840,7 @@ public:
     /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() has run or will run.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
-        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        std::uint32_t seen = word_.load(std::memory_order_acquire);
         // The last waiter's removal clears the bit, in one step with "not drained yet".
         bool stays = is_drained(seen);
         while (!stays && gone.next == &gone &&
@@ -9744,13 +9854,14 @@ public:
 
 private:
     // The word: users above, these below.
-    static constexpr std::uint64_t closed = 1;
-    static constexpr std::uint64_t waited_for = 2; // the ring is not empty, or it was when the drain came
-    static constexpr std::uint64_t released = 4;   // the ring was taken by the drain
-    static constexpr std::uint64_t one = 8;
+    static constexpr std::uint32_t closed = 1;
+    static constexpr std::uint32_t waited_for = 2; // the ring is not empty, or it was when the drain came
+    static constexpr std::uint32_t released = 4;   // the ring was taken by the drain
+    static constexpr std::uint32_t one = 8;
+    static constexpr std::uint32_t most_users = 0xFFFF'FFFFU / one;
 
-    static constexpr std::uint64_t users_of(std::uint64_t word) noexcept { return word / one; }
-    static constexpr bool is_drained(std::uint64_t word) noexcept {
+    static constexpr std::uint32_t users_of(std::uint32_t word) noexcept { return word / one; }
+    static constexpr bool is_drained(std::uint32_t word) noexcept {
         return (word & closed) != 0 && users_of(word) == 0;
     }
 
@@ -9773,8 +9884,9 @@ private:
         loop.run();
     }
 
-    typename Traits::template atomic<std::uint64_t> word_{0};
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
+    // The last: what follows a rundown may lie in its tail padding.
+    typename Traits::template atomic<std::uint32_t> word_{0};
 };
 
 /// One user inside. Move-only; its destructor leaves. Empty when the rundown was closed.
@@ -10315,7 +10427,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 namespace detail {
 
-/// What an anchor and its handles share: one allocation of 32 bytes (40 in checked builds).
+/// What an anchor and its handles share: one allocation of 24 bytes (32 in checked builds).
 template <class T, class Traits>
 struct session_block {
     explicit session_block(T& to) noexcept : target(&to) {}
@@ -10325,9 +10437,10 @@ struct session_block {
         if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-    basic_rundown<Traits> users;
-    T* const target;
+    // [[no_unique_address]]: the references lie in the tail padding.
+    [[no_unique_address]] basic_rundown<Traits> users;
     typename Traits::template atomic<std::uint32_t> references{1};
+    T* const target;
     [[no_unique_address]] guard_list<Traits> guards;
 };
 
@@ -13929,7 +14042,7 @@ inline constexpr born_gated_t born_gated{};
 /// Thread safety: any thread may call any member, except for construction and destruction; a hook may be called by two
 /// threads at once. The destructor aborts what is left (errc::aborted), waits for handles in use, and must not run inside one
 /// of the writer's callbacks; no thread may be in a direct call then. An idle writer owns no heap block, mutex or thread,
-/// apart from 32 bytes once it made a handle, or started a write on a completion_transport.
+/// apart from 24 bytes once it made a handle, or started a write on a completion_transport.
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           writer_observer Observer = no_observer, class Traits = std_blocking_traits,
           message_encoder Encoder = never_encoded>
@@ -14148,7 +14261,7 @@ public:
     /// nothing to it.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
-    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (24
     /// bytes); without memory the handle answers errc::closed.
     [[nodiscard]] writer_handle<single_writer> handle() {
         return writer_handle<single_writer>(drive_.weak_handle(*this));
@@ -14604,38 +14717,6 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/core/detail/owned.hpp
-// An owning pointer to one object of the heap, as std::unique_ptr is, for a tenth of what <memory> costs to include.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// The pointer is null, or was made by `new (std::nothrow)`.
-template <class T>
-class owned {
-public:
-    constexpr owned() noexcept = default;
-    explicit owned(T* object) noexcept : object_(object) {}
-    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-    owned& operator=(owned&& other) noexcept {
-        reset(std::exchange(other.object_, nullptr));
-        return *this;
-    }
-    ~owned() { delete object_; }
-
-    /// The old object is destroyed after the new one has taken its place.
-    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
-
-    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
-    [[nodiscard]] T* operator->() const noexcept { return object_; }
-    [[nodiscard]] T& operator*() const noexcept { return *object_; }
-
-private:
-    T* object_ = nullptr;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/stream_end.hpp
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
@@ -16344,6 +16425,38 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/core/detail/owned.hpp
+// An owning pointer to one object of the heap, as std::unique_ptr is, for a tenth of what <memory> costs to include.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The pointer is null, or was made by `new (std::nothrow)`.
+template <class T>
+class owned {
+public:
+    constexpr owned() noexcept = default;
+    explicit owned(T* object) noexcept : object_(object) {}
+    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned& operator=(owned&& other) noexcept {
+        reset(std::exchange(other.object_, nullptr));
+        return *this;
+    }
+    ~owned() { delete object_; }
+
+    /// The old object is destroyed after the new one has taken its place.
+    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    T* object_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/detail/input_rates.hpp
 // The rates that an endpoint's input is held to, where there are any.
 //
@@ -17648,22 +17761,27 @@ struct connection_options : endpoint_options {
 
 namespace detail {
 
-/// What a connection is when it has no opening: the endpoint; or, where there was no memory for an opening, the handler that is to
-/// hear of it; or nothing.
-template <class Handler, class Endpoint>
-class without_opening {
-    enum class content : std::uint8_t { nothing, handler, endpoint };
+/// What a connection is: its opening; then the endpoint, or nothing; or, where there was no memory for an opening, the handler
+/// that is to hear of it.
+template <class Opening, class Handler, class Endpoint>
+class connection_stage {
+    enum class content : std::uint8_t { nothing, opening, handler, endpoint };
 
 public:
-    without_opening() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
-    without_opening(const without_opening&) = delete;
-    without_opening& operator=(const without_opening&) = delete;
-    ~without_opening() {
+    connection_stage() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
+    connection_stage(const connection_stage&) = delete;
+    connection_stage& operator=(const connection_stage&) = delete;
+    ~connection_stage() {
+        end_opening();
         if (holds_ == content::handler) handler_.~Handler();
         if (holds_ == content::endpoint) endpoint_.~Endpoint();
     }
 
-    /// Precondition of both: it holds nothing.
+    /// Precondition of the three: it holds nothing.
+    void begin(Opening& made) noexcept { // which was made by `new (std::nothrow)`, and is this one's now
+        opening_ = &made;
+        holds_ = content::opening;
+    }
     void keep(Handler&& untold) {
         ::new (static_cast<void*>(&handler_)) Handler(std::move(untold));
         holds_ = content::handler;
@@ -17672,6 +17790,15 @@ public:
     void emplace(Arguments&&... arguments) {
         ::new (static_cast<void*>(&endpoint_)) Endpoint(std::forward<Arguments>(arguments)...);
         holds_ = content::endpoint;
+    }
+    /// nullptr: there is none, or none any more.
+    [[nodiscard]] Opening* opening() const noexcept {
+        return holds_ == content::opening ? opening_ : nullptr;
+    }
+    void end_opening() noexcept {
+        if (holds_ != content::opening) return;
+        holds_ = content::nothing;
+        delete opening_;
     }
     /// The handler that is to be told, once; nullptr: there is none.
     [[nodiscard]] Handler* untold() noexcept {
@@ -17687,6 +17814,7 @@ public:
 
 private:
     union {
+        Opening* opening_;
         Handler handler_;
         Endpoint endpoint_;
     };
@@ -17715,13 +17843,13 @@ public:
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
         heed_group();
-        if (is_asking()) opening_->ask(received);
+        if (is_asking()) opening()->ask(received);
         return turn(received);
     }
     endpoint_wants end_of_input(errc why = errc::none) {
         if (whole_) return whole_->end_of_input(why);
-        if (is_asking()) opening_->end_asking(why);
-        if (opening_ != nullptr) opening_->common.end_input(why);
+        if (is_asking()) opening()->end_asking(why);
+        if (opening() != nullptr) opening()->common.end_input(why);
         return turn();
     }
     endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
@@ -17741,8 +17869,8 @@ public:
     endpoint_wants abort(errc why = errc::aborted) {
         if (whole_) {
             whole_->abort(why);
-        } else if (opening_ != nullptr) {
-            opening_->common.give_up(why == errc::none ? errc::aborted : why);
+        } else if (opening() != nullptr) {
+            opening()->common.give_up(why == errc::none ? errc::aborted : why);
         }
         return run();
     }
@@ -17753,10 +17881,10 @@ public:
     /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without the group.
     [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
         if (whole_) return whole_->join(group);
-        if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
+        if (opening() == nullptr || opening()->common.end.is_gone()) return errc::closed;
         auto invited = group.invite();
         if (!invited) return invited.error();
-        opening_->common.invited = std::move(*invited);
+        opening()->common.invited = std::move(*invited);
         return errc::none;
     }
 
@@ -17767,24 +17895,26 @@ public:
     [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
     /// The status of the HTTP answer that was sent or received; 0: there was none yet.
     [[nodiscard]] int status() const noexcept {
-        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
+        return whole_ ? 101 : opening() != nullptr ? opening()->common.status : 0;
     }
     /// Complete once `finished`. For a connection that was never open only the reason is set; it is none when the handler
     /// ended the connection by an answer of its own (http_reply::respond).
     [[nodiscard]] ending how_it_ended() const {
         if (whole_) return whole_->how_it_ended();
         ending how;
-        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
+        how.reason = opening() != nullptr ? opening()->common.reason : errc::out_of_memory;
         return how;
     }
 
 protected:
     /// Without memory the connection is gone at once; its handler is told of it by the first call.
     template <class... Rest>
-    explicit basic_connection(parts kept, Rest&... rest)
-        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
+    explicit basic_connection(parts kept, Rest&... rest) {
         detail::check_opening_hooks<handler_type, endpoint_type>();
-        if (opening_ != nullptr) return;
+        if (auto* const made = new (std::nothrow) Opening(std::move(kept), rest...)) {
+            whole_.begin(*made);
+            return;
+        }
         kept.connection.disconnect();         // NOLINT(bugprone-use-after-move): nothing was moved
         whole_.keep(std::move(kept.handler)); // NOLINT(bugprone-use-after-move)
     }
@@ -17795,7 +17925,7 @@ protected:
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
         if (whole_) return run(); // it came before
         heed_group();
-        if (is_asking()) opening_->ask(parsed);
+        if (is_asking()) opening()->ask(parsed);
         return turn(rest);
     }
     /// Another server has made the handshake. A group that has closed meanwhile closes this connection as a member.
@@ -17804,28 +17934,29 @@ protected:
 private:
     using handler_type = decltype(parts::handler);
 
+    [[nodiscard]] Opening* opening() const noexcept { return whole_.opening(); }
     [[nodiscard]] bool is_asking() const noexcept {
-        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+        return opening() != nullptr && opening()->common.state == detail::opening_state::asking;
     }
 
     /// Refuses a connection that its group would close at once.
     void heed_group() {
-        if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
+        if (is_asking() && opening()->common.invited.is_void()) opening()->stop();
     }
 
     endpoint_wants stop() {
-        if (is_asking()) opening_->stop();
-        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
-            opening_->common.give_up(errc::aborted);
+        if (is_asking()) opening()->stop();
+        if (opening() != nullptr && opening()->common.state == detail::opening_state::agreed)
+            opening()->common.give_up(errc::aborted);
         return turn();
     }
 
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
-        if (opening_ == nullptr) return end_without_memory();
+        if (opening() == nullptr) return end_without_memory();
         heed_group();
-        auto& common = opening_->common;
-        if (common.is_late()) opening_->expire();
+        auto& common = opening()->common;
+        if (common.is_late()) opening()->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
@@ -17845,14 +17976,15 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
-        opening_->common.part(); // a completion may run the hook that is moved here
-        const bool input_is_over = opening_->common.input_is_over;
-        const errc input_error = opening_->common.input_error;
-        byte_buffer early = std::move(opening_->common.early);
-        const auto invited = std::move(opening_->common.invited);
-        const time_point now = opening_->common.now();
-        parts from = std::move(opening_->common.parts);
-        opening_.reset(); // before the first message: its memory is the endpoint's
+        auto& common = opening()->common;
+        common.part(); // a completion may run the hook that is moved here
+        const bool input_is_over = common.input_is_over;
+        const errc input_error = common.input_error;
+        byte_buffer early = std::move(common.early);
+        const auto invited = std::move(common.invited);
+        const time_point now = common.now();
+        parts from = std::move(common.parts);
+        whole_.end_opening(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<handler_type, endpoint_type>) {
@@ -17874,8 +18006,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    detail::owned<Opening> opening_; ///< until it is open
-    detail::without_opening<handler_type, endpoint_type> whole_;
+    detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -76,6 +76,7 @@ public:
         return *this;
     }
     ~owned_descriptor() { close(); }
+    int release() noexcept { return std::exchange(number_, -1); }
     void close() noexcept {
         if (number_ >= 0) ::close(std::exchange(number_, -1));
     }
@@ -93,7 +94,11 @@ using adapt::detail::poll_timeout;
 /// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
+    /// A descriptor that is borrowed.
     watched(int number, wake_list& wakes) noexcept : wakes_(wakes), descriptor(number) {}
+    /// `owned` is that descriptor, or none.
+    watched(int number, owned_descriptor owned, wake_list& wakes) noexcept
+        : wakes_(wakes), descriptor(number), is_owned_(owned.release() >= 0) {}
     virtual ~watched();
 
     virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
@@ -102,7 +107,6 @@ public:
 
     // From wide to narrow: a loop has very many of these.
     time_point due = no_deadline;
-    watched* next_gone = nullptr;
 
 protected:
     [[nodiscard]] wake_list& wakes() const noexcept { return wakes_; } ///< its loop's
@@ -112,10 +116,12 @@ private:
 
 public:
     const int descriptor;
-    std::uint32_t slot = 0;    ///< the set's
     std::uint32_t place = 0;   ///< the timetable's
     std::uint8_t interest = 0; ///< what it is watched for; 0: not in the set
     bool is_gone = false;
+
+private:
+    const bool is_owned_ = false; ///< the descriptor, which is closed at last
 };
 
 struct happening {
@@ -210,12 +216,15 @@ private:
     bool is_woken_ = false;
 };
 
-inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
+inline watched::~watched() {
+    wakes_.forget(*this); // the last that called for a turn is gone by now
+    if (is_owned_) ::close(descriptor);
+}
 inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
 
 } // namespace detail
 
-/// poll(): everywhere. O(descriptors) a wait.
+/// poll(): everywhere. O(descriptors) a wait, and a change.
 class poll_set {
 public:
     /// False: the system denied it a descriptor.
@@ -227,17 +236,17 @@ public:
             if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
                 !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
                 return false;
-            which.slot = static_cast<std::uint32_t>(owners_.size());
             owners_.push_back(&which);
-        } else if (interest != 0) {
-            asked_[which.slot].events = events;
-        } else {
-            owners_.back()->slot = which.slot;
-            owners_[which.slot] = owners_.back();
-            asked_[which.slot] = asked_.back();
-            owners_.pop_back();
-            asked_.pop_back();
+            return true;
         }
+        std::size_t at = 0;
+        while (owners_[at] != &which) ++at;
+        asked_[at].events = events;
+        if (interest != 0) return true;
+        owners_[at] = owners_.back();
+        asked_[at] = asked_.back();
+        owners_.pop_back();
+        asked_.pop_back();
         return true;
     }
     /// What happened, as much as there is room for. Nothing, perhaps, after a signal, `until`, or `due`, the time of something
@@ -346,8 +355,7 @@ public:
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
     ~basic_loop() {
-        while (!all_.empty()) retire(all_.first());
-        bury();
+        while (!all_.empty()) destroy(all_.first());
     }
 
     /// Serves each connection that comes to `listening`, with a handler that `make` makes: make(), or
@@ -358,8 +366,9 @@ public:
     [[nodiscard]] errc accept(int listening, group_type& everyone, Make make,
                               const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(listening);
-        auto* const fresh = new (std::nothrow) listener<Make, Wrap, Work>(
-            *this, std::move(owned), everyone, std::move(make), options, std::move(wrap), std::move(work));
+        auto* const fresh = new (std::nothrow)
+            listener<Make, Wrap, Work>(*this, listening, std::move(owned), everyone, std::move(make), options,
+                                       std::move(wrap), std::move(work));
         const errc answer = enter(fresh);
         if (answer != errc::none || fresh->interest != 0) return answer;
         if (fresh->is_gone) return errc::closed;
@@ -413,10 +422,13 @@ public:
         const time_point now = std::chrono::steady_clock::now();
         while (!all_.empty() && all_.first().due <= now) {
             watched& due = all_.first();
+            if (due.is_gone) {
+                destroy(due);
+                continue;
+            }
             call_at(due, no_deadline);
             due.on_turn();
         }
-        bury();
         return !all_.empty();
     }
 
@@ -462,8 +474,7 @@ private:
     public:
         template <class Wrap, class... Rest>
         peer(basic_loop& loop, int number, owned_descriptor owned, Wrap& wrap, Rest&&... rest)
-            : watched(number, loop),
-              owned_(std::move(owned)),
+            : watched(number, std::move(owned), loop),
               stream_(wrap(number)),
               ws_(stream_.writing_end(), wake_hook{this}, std::forward<Rest>(rest)...) {}
 
@@ -542,9 +553,8 @@ private:
             return {.read = wants_read_, .write = wants_write_, .deadline = due};
         }
 
-        bool wants_read_ = true;
-        bool wants_write_ = false;
-        owned_descriptor owned_;
+        bool wants_read_ : 1 = true;
+        bool wants_write_ : 1 = false;
         Stream stream_;
         [[no_unique_address]] std::conditional_t<is_server, connected, connecting> connecting_;
         Connection ws_;
@@ -577,11 +587,10 @@ private:
     template <class Make, class Wrap, class Work>
     class listener final : public watched {
     public:
-        listener(basic_loop& loop, owned_descriptor listening, group_type& everyone, Make make,
+        listener(basic_loop& loop, int number, owned_descriptor listening, group_type& everyone, Make make,
                  const server_options& options, Wrap wrap, Work work)
-            : watched(listening.get(), loop),
+            : watched(number, std::move(listening), loop),
               loop_(loop),
-              listening_(std::move(listening)),
               everyone_(everyone),
               make_(std::move(make)),
               options_(options),
@@ -657,7 +666,6 @@ private:
         }
 
         basic_loop& loop_;
-        owned_descriptor listening_;
         owned_descriptor spare_ = open_spare();
         group_type& everyone_;
         Make make_;
@@ -686,15 +694,16 @@ private:
     void call_at(watched& which, time_point at) noexcept {
         if (which.due != at) all_.move(which, at);
     }
-    /// Destroyed at the turn's end, because it may be in a call of its own.
+    /// It may be in a call of its own: it is due before all that live, and destroyed then.
     void retire(watched& which) noexcept {
         which.is_gone = true;
         static_cast<void>(watch(which, 0));
-        all_.remove(which);
-        which.next_gone = std::exchange(gone_, &which);
+        all_.move(which, (time_point::min)());
     }
-    void bury() {
-        while (gone_ != nullptr) delete std::exchange(gone_, gone_->next_gone);
+    void destroy(watched& which) {
+        static_cast<void>(watch(which, 0));
+        all_.remove(which);
+        delete &which;
     }
 
     std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
@@ -719,8 +728,7 @@ private:
     waker waker_{*this};
     Set set_;
     adapt::detail::timetable<watched> all_; ///< by when they are due
-    watched* gone_ = nullptr;
-    ending* report_ = nullptr; ///< serve()'s, of its one connection
+    ending* report_ = nullptr;              ///< serve()'s, of its one connection
     const std::size_t buffer_size_;
     std::unique_ptr<std::byte[]> buffer_;
     bool buffer_was_used_ = false;
