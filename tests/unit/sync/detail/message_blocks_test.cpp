@@ -24,7 +24,7 @@ public:
 private:
     int number_;
     int* alive_;
-    std::byte bulk_[200]{}; // few fit into a block
+    [[maybe_unused]] std::byte bulk_[200]{}; // few fit into a block
 };
 
 using blocks = wsolo::detail::message_blocks<counted>;
