@@ -224,7 +224,7 @@ inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
 
 } // namespace detail
 
-/// poll(): everywhere. O(descriptors) a wait, and a change.
+/// Waits by poll(), everywhere; for the loop's thread. O(descriptors) a wait, and a change. Closes no descriptor.
 class poll_set {
 public:
     /// False: the system denied it a descriptor.
@@ -272,8 +272,8 @@ private:
 };
 
 #if defined(__linux__)
-/// epoll: O(what happened) a wait. What is due has a timer in the set, which is set only when it is to come earlier, or has come:
-/// a wait without a timeout is the cheaper one.
+/// Waits by epoll; for the loop's thread. O(what happened) a wait. Owns two descriptors, and closes no other. What is due has a
+/// timer in the set, which is set only when it is to come earlier, or has come: a wait without a timeout is the cheaper one.
 class epoll_set {
 public:
     epoll_set() noexcept {
@@ -331,6 +331,7 @@ private:
 
 // ---- the loop
 
+/// Copied into the loop.
 struct loop_options {
     /// Bytes that one read may bring: the size of the one buffer that a loop has. Peers that send much are served with fewer
     /// system calls by a larger one. 0 is taken for 1.
