@@ -8,7 +8,7 @@
 #include "support/suite.hpp"
 
 int main(int count, char** given) {
-    const auto programs = bench::take_servers(count, given, {"poll", "asio", "uws"});
+    const auto programs = bench::take_servers(count, given, {"poll", "poll_one", "asio", "uws"});
     bench::suite all(count, given);
     bench::raise_descriptors();
     bench::say_where();

@@ -61,7 +61,7 @@ void count_calls(bench::suite& all, const std::vector<contender>& servers, const
 } // namespace
 
 int main(int count, char** given) {
-    const auto programs = bench::take_servers(count, given, {"poll", "asio", "beast", "uws"});
+    const auto programs = bench::take_servers(count, given, {"poll", "poll_one", "asio", "beast", "uws"});
     bench::suite all(count, given);
     bench::raise_descriptors();
     bench::say_where();

@@ -16,7 +16,7 @@ int main(int count, char** given) {
     wsolo::adapt::asio::listen_options options;
     options.strands = false;
     if (told.broadcasts) {
-        wsolo::adapt::asio::accept(acceptor, everyone, [&] { return echo::to_all{&everyone}; }, options);
+        wsolo::adapt::asio::accept(acceptor, everyone, [&] { return echo::to_all<>{&everyone}; }, options);
     } else {
         wsolo::adapt::asio::accept(acceptor, everyone, [] { return echo::to_sender{}; }, options);
     }

@@ -9,6 +9,7 @@ struct to_sender {
     wsolo::errc on_message(auto& ws, const wsolo::message& got) { return ws.send(got); }
 };
 
+template <class Group = wsolo::connection_group>
 struct to_all {
     wsolo::errc on_message(auto&, const wsolo::message& got) {
         const wsolo::sent_to_all sent =
@@ -16,7 +17,7 @@ struct to_all {
         return sent.error;
     }
 
-    wsolo::connection_group* everyone;
+    Group* everyone;
 };
 
 } // namespace echo

@@ -12,7 +12,7 @@ int main(int count, char** given) {
     wsolo::adapt::poll::loop loop;
     const int listening = echo::listen_somewhere();
     const wsolo::errc answer = told.broadcasts
-                                   ? loop.accept(listening, everyone, [&] { return echo::to_all{&everyone}; })
+                                   ? loop.accept(listening, everyone, [&] { return echo::to_all<>{&everyone}; })
                                    : loop.accept(listening, everyone, [] { return echo::to_sender{}; });
     if (answer != wsolo::errc::none) return 1;
     loop.run();

@@ -28,18 +28,34 @@ namespace bench {
     std::exit(1);
 }
 
-/// The processor that what is called runs on from now on, if there are two at least.
-inline void run_on(std::size_t processor) {
-    cpu_set_t all;
-    if (::sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) return;
-    for (std::size_t each = 0; each < CPU_SETSIZE; ++each) {
-        if (!CPU_ISSET(each, &all) || processor-- > 0) continue;
-        cpu_set_t one;
-        CPU_ZERO(&one);
+/// What this program was started with: a set that run_on() has narrowed would leave its children no choice.
+inline const cpu_set_t& processors() {
+    static const cpu_set_t all = [] {
+        cpu_set_t given;
+        CPU_ZERO(&given);
+        static_cast<void>(::sched_getaffinity(0, sizeof given, &given));
+        return given;
+    }();
+    return all;
+}
+
+/// Those of them that come at `place`: one, or all where there are fewer than two.
+inline cpu_set_t processor_at(std::size_t place) {
+    const cpu_set_t& all = processors();
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (std::size_t each = 0; each < CPU_SETSIZE && CPU_COUNT(&all) > 1; ++each) {
+        if (!CPU_ISSET(each, &all) || place-- > 0) continue;
         CPU_SET(each, &one);
-        ::sched_setaffinity(0, sizeof one, &one);
-        return;
+        return one;
     }
+    return all;
+}
+
+/// The processor that what is called runs on from now on, if there are two at least.
+inline void run_on(std::size_t place) {
+    const cpu_set_t one = processor_at(place);
+    ::sched_setaffinity(0, sizeof one, &one);
 }
 
 /// As many descriptors as this process may have.
@@ -127,6 +143,10 @@ public:
         if (!std::string_view(said).starts_with(before)) give_up(program + " does not listen");
         port_ = static_cast<std::uint16_t>(std::atoi(said.c_str() + before.size()));
         if (::clock_getcpuclockid(process_.id(), &clock_) != 0) give_up("no clock of a process");
+        const cpu_set_t meant = processor_at(0);
+        cpu_set_t there;
+        if (::sched_getaffinity(process_.id(), sizeof there, &there) != 0 || !CPU_EQUAL(&there, &meant))
+            give_up(program + " is not on the processor that is meant for it");
     }
 
     [[nodiscard]] std::uint16_t port() const { return port_; }

@@ -2932,47 +2932,38 @@ xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t w
     std::memcpy(to + last + 96, &tail3, 32);
 }
 
-/// 256 <= size.
+/// 128 <= size.
 __attribute__((target("avx512f"), noinline)) inline void
 xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
     std::size_t at = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
-    const std::size_t last = size - 256;
+    const std::size_t last = size - 128;
     const chunk64 first = chunk64{} | spread<std::uint64_t>(word);
     const chunk64 pattern = chunk64{} | spread<std::uint64_t>(advance(word, at));
     const chunk64 turned = chunk64{} | spread<std::uint64_t>(advance(word, last));
-    chunk64 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    chunk64 head, a, b, tail0, tail1;
     std::memcpy(&head, from, 64);
     std::memcpy(&tail0, from + last, 64);
     std::memcpy(&tail1, from + last + 64, 64);
-    std::memcpy(&tail2, from + last + 128, 64);
-    std::memcpy(&tail3, from + last + 192, 64);
-    for (; at < last; at += 256) {
+    for (; at < last; at += 128) {
         std::memcpy(&a, from + at, 64);
         std::memcpy(&b, from + at + 64, 64);
-        std::memcpy(&c, from + at + 128, 64);
-        std::memcpy(&d, from + at + 192, 64);
-        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        a ^= pattern, b ^= pattern;
         std::memcpy(to + at, &a, 64);
         std::memcpy(to + at + 64, &b, 64);
-        std::memcpy(to + at + 128, &c, 64);
-        std::memcpy(to + at + 192, &d, 64);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    head ^= first, tail0 ^= turned, tail1 ^= turned;
     std::memcpy(to, &head, 64);
     std::memcpy(to + last, &tail0, 64);
     std::memcpy(to + last + 64, &tail1, 64);
-    std::memcpy(to + last + 128, &tail2, 64);
-    std::memcpy(to + last + 192, &tail3, 64);
 }
 
-/// The sizes from which the wider form is the faster one, the cost of choosing it included.
-inline constexpr std::size_t avx2_from = 256;
-inline constexpr std::size_t avx512_from = 1024;
+/// The size from which wider vectors are the faster ones, the cost of choosing them included.
+inline constexpr std::size_t wide_from = 256;
 
-/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+/// wide_from <= size, by the widest means that `unit` has.
 inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
                         std::uint32_t word) noexcept {
-    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx512) return xor_avx512(to, from, size, word);
     if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
     xor_from_32(to, from, size, word);
 }
@@ -2983,7 +2974,7 @@ inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, 
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
+    if (size >= wide_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }
@@ -3562,23 +3553,28 @@ public:
         return step<false>(input, rules);
     }
 
-    /// A faster way to take the most common frame: a text or binary message of at most `limit` bytes, in
+    /// A faster way to take the most common frame: a text or binary message of at most `limit` and 65,535 bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
-    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
-    /// 125. O(1).
-    [[gnu::always_inline]] bool next_short(mutable_bytes& input, mutable_bytes& payload,
-                                           std::size_t limit) noexcept {
-        constexpr std::size_t start = 2 + key_size;
+    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. O(1).
+    [[gnu::always_inline]] bool next_whole(mutable_bytes& input, mutable_bytes& payload,
+                                           std::uint64_t limit) noexcept {
         std::byte* const header = input.data();
         const std::size_t available = input.size();
+        std::size_t start = 2 + key_size;
         if (phase_ != phase::boundary || available < start) return false;
         const unsigned first = std::to_integer<unsigned>(header[0]);
-        const std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        if (size > 125) {
+            start += 2;
+            if (size != 126 || available < start) return false;
+            size = load_be16(header + 2);
+            if (size <= 125) return false; // not minimal
+        }
         const bool data = first - (0x80U | static_cast<unsigned>(opcode::text)) <= 1; // FIN, text or binary
         if (!data || size > limit || size > available - start || size > limits_.max_frame_size) return false;
         first_ = header[0];
         payload_size_ = size;
-        if constexpr (masked) std::memcpy(&key_, header + 2, key_size);
+        if constexpr (masked) std::memcpy(&key_, header + start - key_size, key_size);
         payload = {header + start, size};
         input = {header + start + size, available - start - size};
         return true;
@@ -3963,170 +3959,6 @@ result<shared_frame> detail::make_shared_form(frame_spec spec, std::size_t most,
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/handshake/base64.hpp
-// Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
-//
-// Laws of this file:
-// - Standard alphabet, padded, no line breaks.
-// - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
-
-namespace wsolo::inline WSOLO_ABI {
-namespace detail {
-
-/// Characters that `count` bytes become.
-[[nodiscard]] constexpr std::size_t base64_size(std::size_t count) noexcept { return (count + 2) / 3 * 4; }
-
-inline constexpr std::string_view base64_alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-template <std::size_t Count>
-[[nodiscard]] constexpr std::array<char, base64_size(Count)>
-encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
-    std::array<char, base64_size(Count)> text{};
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < Count; i += 3) {
-        std::uint32_t group = 0;
-        for (std::size_t k = i; k < i + 3; ++k) {
-            group = group << 8 | (k < Count ? std::to_integer<std::uint32_t>(bytes[k]) : 0);
-        }
-        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = base64_alphabet[group >> shift & 63];
-    }
-    for (std::size_t missing = (3 - Count % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
-    return text;
-}
-
-/// Whether `text` is Base64 of exactly `count` bytes: its letters, then its padding. Bits of the last letter
-/// that stand for nothing may have any value.
-[[nodiscard]] constexpr bool is_base64_of(std::size_t count, std::string_view text) noexcept {
-    const std::size_t padding = (3 - count % 3) % 3;
-    if (text.size() != base64_size(count)) return false;
-    const std::size_t letters = text.size() - padding;
-    for (std::size_t i = 0; i < letters; ++i) {
-        if (base64_alphabet.find(text[i]) == std::string_view::npos) return false;
-    }
-    return text.substr(letters) == std::string_view("==").substr(0, padding);
-}
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/handshake/sha1.hpp
-// SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
-// read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.
-//
-// Laws of this file:
-// - Incremental, no allocation, usable in constant expressions.
-
-namespace wsolo::inline WSOLO_ABI {
-namespace detail {
-
-using sha1_digest = std::array<std::byte, 20>;
-
-/// Takes text in any pieces and yields its digest once.
-class sha1 {
-public:
-    constexpr void update(std::string_view text) noexcept {
-        for (const char c : text) put(static_cast<unsigned char>(c));
-        size_ += text.size();
-    }
-
-    /// The digest of all text so far. Call it once; the object must not be used after that.
-    [[nodiscard]] constexpr sha1_digest finish() noexcept {
-        put(0x80);
-        while (used_ != length_at) put(0);
-        const std::uint64_t bits = size_ * 8;
-        for (int shift = 56; shift >= 0; shift -= 8) put(static_cast<unsigned char>(bits >> shift));
-        sha1_digest digest{};
-        for (std::size_t i = 0; i < digest.size(); ++i) {
-            digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)));
-        }
-        return digest;
-    }
-
-private:
-    static constexpr std::size_t block_size = 64;
-    static constexpr std::size_t length_at = 56; // the last 8 bytes of the last block hold the length in bits
-
-    constexpr void put(unsigned char byte) noexcept {
-        std::uint32_t& word = block_[used_ / 4];
-        word = word << 8 | byte;
-        if (++used_ == block_size) {
-            mix();
-            used_ = 0;
-        }
-    }
-
-    /// One block (RFC 3174 §6.1): 80 rounds in four groups of 20.
-    constexpr void mix() noexcept {
-        std::array<std::uint32_t, 80> w{};
-        for (std::size_t t = 0; t < 16; ++t) w[t] = block_[t];
-        for (std::size_t t = 16; t < 80; ++t)
-            w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-
-        auto [a, b, c, d, e] = state_;
-        for (std::size_t t = 0; t < 80; ++t) {
-            const std::uint32_t next =
-                std::rotl(a, 5) + choice(t / 20, b, c, d) + e + w[t] + constants[t / 20];
-            e = d;
-            d = c;
-            c = std::rotl(b, 30);
-            b = a;
-            a = next;
-        }
-        state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
-    }
-
-    static constexpr std::uint32_t choice(std::size_t group, std::uint32_t b, std::uint32_t c,
-                                          std::uint32_t d) noexcept {
-        if (group == 0) return (b & c) | (~b & d);
-        if (group == 2) return (b & c) | (b & d) | (c & d);
-        return b ^ c ^ d;
-    }
-
-    static constexpr std::array<std::uint32_t, 4> constants{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
-
-    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-    std::array<std::uint32_t, 16> block_{};
-    std::size_t used_ = 0;
-    std::uint64_t size_ = 0;
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/handshake/accept_key.hpp
-// Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
-//
-// Laws of this file:
-// - The key is hashed as the text that was received; it is never decoded.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// The text of a Sec-WebSocket-Accept. A value of 28 characters.
-struct accept_value {
-    /// Base64 of the SHA-1, without a terminator.
-    std::array<char, 28> text{};
-
-    /// The text as a view, valid as long as this object.
-    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
-    std::string_view view() const&& = delete; // it would look into a temporary
-    friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
-    friend constexpr bool operator==(const accept_value& value, std::string_view other) noexcept {
-        return value.view() == other;
-    }
-};
-
-/// Base64 of the SHA-1 of the key followed by the protocol's GUID (RFC 6455 §1.3). `client_key` is the
-/// header's value without the whitespace around it. O(key), no allocation, usable in constant expressions.
-[[nodiscard]] constexpr accept_value accept_key(std::string_view client_key) noexcept {
-    detail::sha1 hash;
-    hash.update(client_key);
-    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    return {detail::encode_base64(hash.finish())};
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/handshake/syntax.hpp
 // The small forms of HTTP that a handshake is made of: characters, tokens, values, optional white space.
 //
@@ -4201,6 +4033,166 @@ template <class Predicate>
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/handshake/base64.hpp
+// Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
+//
+// Laws of this file:
+// - Standard alphabet, padded, no line breaks.
+// - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Characters that `count` bytes become.
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t count) noexcept { return (count + 2) / 3 * 4; }
+
+inline constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+template <std::size_t Count>
+[[nodiscard]] constexpr std::array<char, base64_size(Count)>
+encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
+    std::array<char, base64_size(Count)> text{};
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < Count; i += 3) {
+        std::uint32_t group = 0;
+        for (std::size_t k = i; k < i + 3; ++k) {
+            group = group << 8 | (k < Count ? std::to_integer<std::uint32_t>(bytes[k]) : 0);
+        }
+        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = base64_alphabet[group >> shift & 63];
+    }
+    for (std::size_t missing = (3 - Count % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
+    return text;
+}
+
+/// Whether `text` is Base64 of exactly `count` bytes: its letters, then its padding. Bits of the last letter
+/// that stand for nothing may have any value.
+[[nodiscard]] constexpr bool is_base64_of(std::size_t count, std::string_view text) noexcept {
+    const std::size_t padding = (3 - count % 3) % 3;
+    if (text.size() != base64_size(count)) return false;
+    const std::size_t letters = text.size() - padding;
+    const auto is_letter = [](char c) { return is_letter_or_digit(c) || c == '+' || c == '/'; };
+    if (!all_of(text.substr(0, letters), is_letter)) return false;
+    return text.substr(letters) == std::string_view("==").substr(0, padding);
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/sha1.hpp
+// SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
+// read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.
+//
+// Laws of this file:
+// - Incremental, no allocation, usable in constant expressions.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+using sha1_digest = std::array<std::byte, 20>;
+
+/// Takes text in any pieces and yields its digest once.
+class sha1 {
+public:
+    constexpr void update(std::string_view text) noexcept {
+        for (const char c : text) put(static_cast<unsigned char>(c));
+        size_ += text.size();
+    }
+
+    /// The digest of all text so far. Call it once; the object must not be used after that.
+    [[nodiscard]] constexpr sha1_digest finish() noexcept {
+        put(0x80);
+        while (used_ != length_at) put(0);
+        const std::uint64_t bits = size_ * 8;
+        for (int shift = 56; shift >= 0; shift -= 8) put(static_cast<unsigned char>(bits >> shift));
+        sha1_digest digest{};
+        for (std::size_t i = 0; i < digest.size(); ++i) {
+            digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)));
+        }
+        return digest;
+    }
+
+private:
+    static constexpr std::size_t block_size = 64;
+    static constexpr std::size_t length_at = 56; // the last 8 bytes of the last block hold the length in bits
+
+    constexpr void put(unsigned char byte) noexcept {
+        std::uint32_t& word = block_[used_ / 4];
+        word = word << 8 | byte;
+        if (++used_ == block_size) {
+            mix();
+            used_ = 0;
+        }
+    }
+
+    /// One block (RFC 3174 §6.1): 80 rounds in four groups of 20.
+    constexpr void mix() noexcept {
+        std::array<std::uint32_t, 80> w{};
+        for (std::size_t t = 0; t < 16; ++t) w[t] = block_[t];
+        for (std::size_t t = 16; t < 80; ++t)
+            w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+
+        std::uint32_t a = state_[0], b = state_[1], c = state_[2], d = state_[3], e = state_[4];
+        const auto twenty = [&](std::size_t from, std::uint32_t constant, auto choice) {
+            for (std::size_t t = from; t < from + 20; ++t) {
+                const std::uint32_t next = std::rotl(a, 5) + choice() + e + w[t] + constant;
+                e = d;
+                d = c;
+                c = std::rotl(b, 30);
+                b = a;
+                a = next;
+            }
+        };
+        const auto parity = [&] { return b ^ c ^ d; };
+        twenty(0, 0x5a827999, [&] { return (b & c) | (~b & d); });
+        twenty(20, 0x6ed9eba1, parity);
+        twenty(40, 0x8f1bbcdc, [&] { return (b & c) | (b & d) | (c & d); });
+        twenty(60, 0xca62c1d6, parity);
+        state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
+    }
+
+    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+    std::array<std::uint32_t, 16> block_{};
+    std::size_t used_ = 0;
+    std::uint64_t size_ = 0;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/accept_key.hpp
+// Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
+//
+// Laws of this file:
+// - The key is hashed as the text that was received; it is never decoded.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The text of a Sec-WebSocket-Accept. A value of 28 characters.
+struct accept_value {
+    /// Base64 of the SHA-1, without a terminator.
+    std::array<char, 28> text{};
+
+    /// The text as a view, valid as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
+    friend constexpr bool operator==(const accept_value& value, std::string_view other) noexcept {
+        return value.view() == other;
+    }
+};
+
+/// Base64 of the SHA-1 of the key followed by the protocol's GUID (RFC 6455 §1.3). `client_key` is the
+/// header's value without the whitespace around it. O(key), no allocation, usable in constant expressions.
+[[nodiscard]] constexpr accept_value accept_key(std::string_view client_key) noexcept {
+    detail::sha1 hash;
+    hash.update(client_key);
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    return {detail::encode_base64(hash.finish())};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/handshake/header_list.hpp
 // Header fields as views, over a head that was checked before or over the fields that another parser found: walked in
 // order, found by name, split at commas.
@@ -4259,6 +4251,29 @@ public:
         friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
+        friend class header_list;
+        friend class element_list;
+
+        /// At the first field of this name.
+        constexpr iterator(header_list fields, std::string_view name) noexcept
+            : rest_(fields.lines_), parsed_(fields.parsed_), ended_(false) {
+            seek(name);
+        }
+        /// To the next field of this name. Only that one is taken apart.
+        constexpr void seek(std::string_view name) noexcept {
+            while (!parsed_.empty() && !detail::equals_ignoring_case(parsed_.front().name, name))
+                parsed_ = parsed_.subspan(1);
+            while (!rest_.empty() && !begins_with_field(name)) {
+                const std::size_t end = rest_.find('\r');
+                rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            }
+            ++*this;
+        }
+        [[nodiscard]] constexpr bool begins_with_field(std::string_view name) const noexcept {
+            return rest_.size() > name.size() && rest_[name.size()] == ':' &&
+                   detail::equals_ignoring_case(rest_.substr(0, name.size()), name);
+        }
+
         std::string_view rest_;
         std::span<const header_field> parsed_;
         header_field field_;
@@ -4280,18 +4295,14 @@ public:
 
     /// The first field of this name.
     [[nodiscard]] constexpr std::optional<std::string_view> find(std::string_view name) const noexcept {
-        for (const header_field& field : *this) {
-            if (detail::equals_ignoring_case(field.name, name)) return field.value;
-        }
-        return std::nullopt;
+        const iterator first(*this, name);
+        return first == end() ? std::nullopt : std::optional(first->value);
     }
 
     /// How many fields have this name.
     [[nodiscard]] constexpr std::size_t count(std::string_view name) const noexcept {
         std::size_t found = 0;
-        for (const header_field& field : *this) {
-            found += detail::equals_ignoring_case(field.name, name) ? 1U : 0U;
-        }
+        for (iterator at(*this, name); at != end(); at.seek(name)) ++found;
         return found;
     }
 
@@ -4311,7 +4322,7 @@ public:
 
         constexpr iterator() = default;
         constexpr iterator(header_list fields, std::string_view name, std::string_view text) noexcept
-            : field_(fields.begin()), name_(name), rest_(text) {
+            : field_(fields, name), name_(name), rest_(text) {
             ++*this;
         }
         [[nodiscard]] constexpr std::string_view operator*() const noexcept { return element_; }
@@ -4334,13 +4345,10 @@ public:
 
     private:
         constexpr bool next_field() noexcept {
-            for (; field_ != list_end(); ++field_) {
-                if (!detail::equals_ignoring_case(field_->name, name_)) continue;
-                rest_ = field_->value;
-                ++field_;
-                return true;
-            }
-            return false;
+            if (field_ == list_end()) return false;
+            rest_ = field_->value;
+            field_.seek(name_);
+            return true;
         }
 
         header_list::iterator field_;
@@ -5967,7 +5975,7 @@ private:
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
     std::size_t take_line_part(const_bytes input) noexcept {
         errc error = errc::none;
-        std::size_t count = 0;
+        std::size_t count = take_plain(input);
         bool line_ended = false;
         while (count < input.size() && !line_ended && error == errc::none) {
             const char c = static_cast<char>(input[count++]);
@@ -5977,6 +5985,20 @@ private:
         if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
         if (error == errc::none && line_ended) error = end_line();
         if (error != errc::none) fail(error);
+        return count;
+    }
+
+    /// Takes the front as far as check_char() would find nothing to say: value characters within the limits.
+    std::size_t take_plain(const_bytes input) noexcept {
+        if (previous_ == '\r') return 0;
+        const std::size_t line_room = limits_.max_line_size - line_size_;
+        const std::size_t room = limits_.max_size - total_size_;
+        std::size_t most = input.size() < room ? input.size() : room;
+        if (line_room < most) most = line_room;
+        std::size_t count = 0;
+        while (count < most && is_value_char(static_cast<char>(input[count]))) ++count;
+        line_size_ += count;
+        total_size_ += count;
         return count;
     }
 
@@ -7244,12 +7266,10 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)),
-          max_fragments_(bound_of(limits.max_fragments)),
-          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {}
+        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
 
-    /// Up to this many bytes a message in one frame is within the limits: at most 125.
-    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
+    /// Up to this many bytes a message that nothing encoded is within the limits.
+    [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
 
     /// Whether a data frame with this first byte may come now (frame_decoder's Rules).
     [[nodiscard]] errc check_first(std::byte first) const noexcept {
@@ -7306,7 +7326,6 @@ private:
     std::uint64_t size_ = 0; // never above max_size_of(first_)
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
-    std::uint8_t short_size_;
     std::byte first_{};
     bool open_ = false;
     bool final_ = false;
@@ -7343,8 +7362,8 @@ struct reader_state {
         if (delivered_) forget_delivered();
         while (phase == read_phase::open) {
             mutable_bytes payload;
-            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
-                return take_short(payload, found);
+            if (!rules_.open() && decoder_.next_whole(input, payload, rules_.max_size())) {
+                return take_whole(payload, found);
             }
             const decoded part = decoder_.next_masked(input, rules_);
             if (part.status != decode_status::part) {
@@ -7392,8 +7411,8 @@ struct reader_state {
 private:
     static constexpr bool masked = masks(peer_of(Role));
 
-    /// The usual case on its own: a short message in one frame in one piece.
-    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
+    /// The usual case on its own: a message in one frame in one piece.
+    [[gnu::always_inline]] bool take_whole(mutable_bytes payload, event& found) noexcept {
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
@@ -7407,7 +7426,7 @@ private:
         return true;
     }
 
-    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
+    [[gnu::noinline]] bool take(const decoded& part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) {
@@ -7454,7 +7473,7 @@ private:
         return true;
     }
 
-    bool take_control(opcode op, decoded part, event& found) noexcept {
+    bool take_control(opcode op, const decoded& part, event& found) noexcept {
         if (part.begins) kept_.set_mark(kept_.size());
         const_bytes body = part.payload;
         if (part.begins && part.ends) {

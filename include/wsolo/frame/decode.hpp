@@ -74,23 +74,28 @@ public:
         return step<false>(input, rules);
     }
 
-    /// A faster way to take the most common frame: a text or binary message of at most `limit` bytes, in
+    /// A faster way to take the most common frame: a text or binary message of at most `limit` and 65,535 bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
-    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
-    /// 125. O(1).
-    [[gnu::always_inline]] bool next_short(mutable_bytes& input, mutable_bytes& payload,
-                                           std::size_t limit) noexcept {
-        constexpr std::size_t start = 2 + key_size;
+    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. O(1).
+    [[gnu::always_inline]] bool next_whole(mutable_bytes& input, mutable_bytes& payload,
+                                           std::uint64_t limit) noexcept {
         std::byte* const header = input.data();
         const std::size_t available = input.size();
+        std::size_t start = 2 + key_size;
         if (phase_ != phase::boundary || available < start) return false;
         const unsigned first = std::to_integer<unsigned>(header[0]);
-        const std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        if (size > 125) {
+            start += 2;
+            if (size != 126 || available < start) return false;
+            size = load_be16(header + 2);
+            if (size <= 125) return false; // not minimal
+        }
         const bool data = first - (0x80U | static_cast<unsigned>(opcode::text)) <= 1; // FIN, text or binary
         if (!data || size > limit || size > available - start || size > limits_.max_frame_size) return false;
         first_ = header[0];
         payload_size_ = size;
-        if constexpr (masked) std::memcpy(&key_, header + 2, key_size);
+        if constexpr (masked) std::memcpy(&key_, header + start - key_size, key_size);
         payload = {header + start, size};
         input = {header + start + size, available - start - size};
         return true;

@@ -7,6 +7,7 @@
 // - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
 
 #include "../core/bytes.hpp"
+#include "syntax.hpp"
 
 #include <array>
 
@@ -41,9 +42,8 @@ encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
     const std::size_t padding = (3 - count % 3) % 3;
     if (text.size() != base64_size(count)) return false;
     const std::size_t letters = text.size() - padding;
-    for (std::size_t i = 0; i < letters; ++i) {
-        if (base64_alphabet.find(text[i]) == std::string_view::npos) return false;
-    }
+    const auto is_letter = [](char c) { return is_letter_or_digit(c) || c == '+' || c == '/'; };
+    if (!all_of(text.substr(0, letters), is_letter)) return false;
     return text.substr(letters) == std::string_view("==").substr(0, padding);
 }
 

@@ -63,6 +63,29 @@ public:
         friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
+        friend class header_list;
+        friend class element_list;
+
+        /// At the first field of this name.
+        constexpr iterator(header_list fields, std::string_view name) noexcept
+            : rest_(fields.lines_), parsed_(fields.parsed_), ended_(false) {
+            seek(name);
+        }
+        /// To the next field of this name. Only that one is taken apart.
+        constexpr void seek(std::string_view name) noexcept {
+            while (!parsed_.empty() && !detail::equals_ignoring_case(parsed_.front().name, name))
+                parsed_ = parsed_.subspan(1);
+            while (!rest_.empty() && !begins_with_field(name)) {
+                const std::size_t end = rest_.find('\r');
+                rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            }
+            ++*this;
+        }
+        [[nodiscard]] constexpr bool begins_with_field(std::string_view name) const noexcept {
+            return rest_.size() > name.size() && rest_[name.size()] == ':' &&
+                   detail::equals_ignoring_case(rest_.substr(0, name.size()), name);
+        }
+
         std::string_view rest_;
         std::span<const header_field> parsed_;
         header_field field_;
@@ -84,18 +107,14 @@ public:
 
     /// The first field of this name.
     [[nodiscard]] constexpr std::optional<std::string_view> find(std::string_view name) const noexcept {
-        for (const header_field& field : *this) {
-            if (detail::equals_ignoring_case(field.name, name)) return field.value;
-        }
-        return std::nullopt;
+        const iterator first(*this, name);
+        return first == end() ? std::nullopt : std::optional(first->value);
     }
 
     /// How many fields have this name.
     [[nodiscard]] constexpr std::size_t count(std::string_view name) const noexcept {
         std::size_t found = 0;
-        for (const header_field& field : *this) {
-            found += detail::equals_ignoring_case(field.name, name) ? 1U : 0U;
-        }
+        for (iterator at(*this, name); at != end(); at.seek(name)) ++found;
         return found;
     }
 
@@ -115,7 +134,7 @@ public:
 
         constexpr iterator() = default;
         constexpr iterator(header_list fields, std::string_view name, std::string_view text) noexcept
-            : field_(fields.begin()), name_(name), rest_(text) {
+            : field_(fields, name), name_(name), rest_(text) {
             ++*this;
         }
         [[nodiscard]] constexpr std::string_view operator*() const noexcept { return element_; }
@@ -138,13 +157,10 @@ public:
 
     private:
         constexpr bool next_field() noexcept {
-            for (; field_ != list_end(); ++field_) {
-                if (!detail::equals_ignoring_case(field_->name, name_)) continue;
-                rest_ = field_->value;
-                ++field_;
-                return true;
-            }
-            return false;
+            if (field_ == list_end()) return false;
+            rest_ = field_->value;
+            field_.seek(name_);
+            return true;
         }
 
         header_list::iterator field_;

@@ -116,7 +116,7 @@ private:
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
     std::size_t take_line_part(const_bytes input) noexcept {
         errc error = errc::none;
-        std::size_t count = 0;
+        std::size_t count = take_plain(input);
         bool line_ended = false;
         while (count < input.size() && !line_ended && error == errc::none) {
             const char c = static_cast<char>(input[count++]);
@@ -126,6 +126,20 @@ private:
         if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
         if (error == errc::none && line_ended) error = end_line();
         if (error != errc::none) fail(error);
+        return count;
+    }
+
+    /// Takes the front as far as check_char() would find nothing to say: value characters within the limits.
+    std::size_t take_plain(const_bytes input) noexcept {
+        if (previous_ == '\r') return 0;
+        const std::size_t line_room = limits_.max_line_size - line_size_;
+        const std::size_t room = limits_.max_size - total_size_;
+        std::size_t most = input.size() < room ? input.size() : room;
+        if (line_room < most) most = line_room;
+        std::size_t count = 0;
+        while (count < most && is_value_char(static_cast<char>(input[count]))) ++count;
+        line_size_ += count;
+        total_size_ += count;
         return count;
     }
 

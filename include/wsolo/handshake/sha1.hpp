@@ -57,27 +57,24 @@ private:
         for (std::size_t t = 16; t < 80; ++t)
             w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
 
-        auto [a, b, c, d, e] = state_;
-        for (std::size_t t = 0; t < 80; ++t) {
-            const std::uint32_t next =
-                std::rotl(a, 5) + choice(t / 20, b, c, d) + e + w[t] + constants[t / 20];
-            e = d;
-            d = c;
-            c = std::rotl(b, 30);
-            b = a;
-            a = next;
-        }
+        std::uint32_t a = state_[0], b = state_[1], c = state_[2], d = state_[3], e = state_[4];
+        const auto twenty = [&](std::size_t from, std::uint32_t constant, auto choice) {
+            for (std::size_t t = from; t < from + 20; ++t) {
+                const std::uint32_t next = std::rotl(a, 5) + choice() + e + w[t] + constant;
+                e = d;
+                d = c;
+                c = std::rotl(b, 30);
+                b = a;
+                a = next;
+            }
+        };
+        const auto parity = [&] { return b ^ c ^ d; };
+        twenty(0, 0x5a827999, [&] { return (b & c) | (~b & d); });
+        twenty(20, 0x6ed9eba1, parity);
+        twenty(40, 0x8f1bbcdc, [&] { return (b & c) | (b & d) | (c & d); });
+        twenty(60, 0xca62c1d6, parity);
         state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
     }
-
-    static constexpr std::uint32_t choice(std::size_t group, std::uint32_t b, std::uint32_t c,
-                                          std::uint32_t d) noexcept {
-        if (group == 0) return (b & c) | (~b & d);
-        if (group == 2) return (b & c) | (b & d) | (c & d);
-        return b ^ c ^ d;
-    }
-
-    static constexpr std::array<std::uint32_t, 4> constants{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
 
     std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
     std::array<std::uint32_t, 16> block_{};

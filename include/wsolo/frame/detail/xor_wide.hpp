@@ -54,47 +54,38 @@ xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t w
     std::memcpy(to + last + 96, &tail3, 32);
 }
 
-/// 256 <= size.
+/// 128 <= size.
 __attribute__((target("avx512f"), noinline)) inline void
 xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
     std::size_t at = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
-    const std::size_t last = size - 256;
+    const std::size_t last = size - 128;
     const chunk64 first = chunk64{} | spread<std::uint64_t>(word);
     const chunk64 pattern = chunk64{} | spread<std::uint64_t>(advance(word, at));
     const chunk64 turned = chunk64{} | spread<std::uint64_t>(advance(word, last));
-    chunk64 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    chunk64 head, a, b, tail0, tail1;
     std::memcpy(&head, from, 64);
     std::memcpy(&tail0, from + last, 64);
     std::memcpy(&tail1, from + last + 64, 64);
-    std::memcpy(&tail2, from + last + 128, 64);
-    std::memcpy(&tail3, from + last + 192, 64);
-    for (; at < last; at += 256) {
+    for (; at < last; at += 128) {
         std::memcpy(&a, from + at, 64);
         std::memcpy(&b, from + at + 64, 64);
-        std::memcpy(&c, from + at + 128, 64);
-        std::memcpy(&d, from + at + 192, 64);
-        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        a ^= pattern, b ^= pattern;
         std::memcpy(to + at, &a, 64);
         std::memcpy(to + at + 64, &b, 64);
-        std::memcpy(to + at + 128, &c, 64);
-        std::memcpy(to + at + 192, &d, 64);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    head ^= first, tail0 ^= turned, tail1 ^= turned;
     std::memcpy(to, &head, 64);
     std::memcpy(to + last, &tail0, 64);
     std::memcpy(to + last + 64, &tail1, 64);
-    std::memcpy(to + last + 128, &tail2, 64);
-    std::memcpy(to + last + 192, &tail3, 64);
 }
 
-/// The sizes from which the wider form is the faster one, the cost of choosing it included.
-inline constexpr std::size_t avx2_from = 256;
-inline constexpr std::size_t avx512_from = 1024;
+/// The size from which wider vectors are the faster ones, the cost of choosing them included.
+inline constexpr std::size_t wide_from = 256;
 
-/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+/// wide_from <= size, by the widest means that `unit` has.
 inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
                         std::uint32_t word) noexcept {
-    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx512) return xor_avx512(to, from, size, word);
     if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
     xor_from_32(to, from, size, word);
 }
@@ -105,7 +96,7 @@ inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, 
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
+    if (size >= wide_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }

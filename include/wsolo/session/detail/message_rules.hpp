@@ -17,12 +17,10 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)),
-          max_fragments_(bound_of(limits.max_fragments)),
-          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {}
+        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
 
-    /// Up to this many bytes a message in one frame is within the limits: at most 125.
-    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
+    /// Up to this many bytes a message that nothing encoded is within the limits.
+    [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
 
     /// Whether a data frame with this first byte may come now (frame_decoder's Rules).
     [[nodiscard]] errc check_first(std::byte first) const noexcept {
@@ -79,7 +77,6 @@ private:
     std::uint64_t size_ = 0; // never above max_size_of(first_)
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
-    std::uint8_t short_size_;
     std::byte first_{};
     bool open_ = false;
     bool final_ = false;

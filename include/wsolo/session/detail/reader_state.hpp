@@ -34,8 +34,8 @@ struct reader_state {
         if (delivered_) forget_delivered();
         while (phase == read_phase::open) {
             mutable_bytes payload;
-            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
-                return take_short(payload, found);
+            if (!rules_.open() && decoder_.next_whole(input, payload, rules_.max_size())) {
+                return take_whole(payload, found);
             }
             const decoded part = decoder_.next_masked(input, rules_);
             if (part.status != decode_status::part) {
@@ -83,8 +83,8 @@ struct reader_state {
 private:
     static constexpr bool masked = masks(peer_of(Role));
 
-    /// The usual case on its own: a short message in one frame in one piece.
-    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
+    /// The usual case on its own: a message in one frame in one piece.
+    [[gnu::always_inline]] bool take_whole(mutable_bytes payload, event& found) noexcept {
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
@@ -98,7 +98,7 @@ private:
         return true;
     }
 
-    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
+    [[gnu::noinline]] bool take(const decoded& part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) {
@@ -145,7 +145,7 @@ private:
         return true;
     }
 
-    bool take_control(opcode op, decoded part, event& found) noexcept {
+    bool take_control(opcode op, const decoded& part, event& found) noexcept {
         if (part.begins) kept_.set_mark(kept_.size());
         const_bytes body = part.payload;
         if (part.begins && part.ends) {
