@@ -59,8 +59,10 @@ module;
 
 export module wsolo;
 
-#if defined(__clang__)
+#if defined(__has_warning)
+#if __has_warning("-Winclude-angled-in-module-purview") // not before clang 18
 #pragma clang diagnostic ignored "-Winclude-angled-in-module-purview"
+#endif
 #endif
 export extern "C++" {
 #include "wsolo/wsolo.hpp"

@@ -52,7 +52,7 @@ wsolo_add_consumer(single_header -DTAKE=single_header)
 # The module, by the newest clang that is here: opt-in, because compilers and CMake differ most in it.
 option(WSOLO_TEST_MODULE "Build the C++20 module and a program that imports it" OFF)
 if(WSOLO_TEST_MODULE)
-    find_program(WSOLO_MODULE_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 clang++-16 REQUIRED)
+    find_program(WSOLO_MODULE_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 REQUIRED)
     wsolo_add_package_test(module "${CMAKE_COMMAND}" "-DCLANG=${WSOLO_MODULE_CLANG}" "-DROOT=${PROJECT_SOURCE_DIR}"
         "-DWORK=${work}" -P "${consumer}/module.cmake")
 endif()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -27,6 +28,7 @@ import check_readme
 import check_spdx
 import check_version
 import doxygen_filter
+import join_tests
 import make_packages
 import release
 
@@ -391,6 +393,51 @@ class Readme(House):
         self.one(self.judge(whole), "does not compile")
         self.write("tests/readme/part.cpp", "#if __has_include(<not/here.hpp>)\n@WHOLE@\n#endif\n")
         self.assertEqual(self.judge(whole), [])
+
+
+class Joined(House):
+    """What is joined is compiled and run: names, macros, places and includes of one test are not the other's."""
+
+    def join(self, most: int, **tests: str) -> List[Path]:
+        for name, text in tests.items():
+            self.write(f"t/{name}_test.cpp", text)
+        return join_tests.join([self.root / "t" / f"{name}_test.cpp" for name in tests], self.root / "out", most)
+
+    def test_two_tests_with_the_same_names(self) -> None:
+        test = ('#include "made.hpp"\n#if 1\n#include <cstddef>\n#endif\nnamespace {\n#define LOCAL %d\nint helper() { return LOCAL; }\n}\n'
+                "const note noted{helper(), __LINE__, __FILE__};\n")
+        self.write("t/made.hpp", "#pragma once\nextern int sum;\nextern bool places;\n"
+                   "struct note {\n  note(int value, int line, const char* file) {\n"
+                   "    while (*file) ++file;\n    sum += value;\n"
+                   "    places = places && line == 9 && file[-1] == 'p' && file[-9] == '_';\n  }\n};\n")
+        self.write("t/main.cpp", "int sum = 0;\nbool places = true;\nint main() { return sum == 41 && places ? 0 : 1; }\n")
+        (joined,) = self.join(100, one=test % 40, two=test % 1)
+        program = self.root / "run"
+        sources = [str(self.root / "t/main.cpp"), str(joined)]
+        subprocess.run([*COMPILER, "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{self.root / 't'}", *sources, "-o",
+                        str(program)], check=True)
+        subprocess.run([str(program)], check=True)
+
+    def test_what_stays_alone(self) -> None:
+        sources = self.join(100, one="int a;\n", two="//\n// Compiled alone: it is special.\n", three="int a;\n")
+        self.assertEqual([source.name for source in sources], ["two_test.cpp", "joined_0.cpp"])
+        self.assertEqual([source.name for source in self.join(100, one="int a;\n")], ["one_test.cpp"])
+
+    def test_batches_are_even_and_lose_nothing(self) -> None:
+        lengths = {"a": 50, "b": 50, "c": 10, "d": 80, "e": 200, "f": 1}
+        tests = {name: f"int {name};\n" * count for name, count in lengths.items()}
+        for most in (1, 60, 100, 200, 400):
+            text = "".join(source.read_text(encoding="utf-8") for source in self.join(most, **tests))
+            for name, count in lengths.items():
+                self.assertEqual(text.count(f"int {name};\n"), count, (most, name))
+
+    def test_what_did_not_change_is_not_written_again(self) -> None:
+        (joined,) = self.join(100, one="int a;\n", two="int a;\n")
+        os.utime(joined, (1, 1))
+        self.join(100, one="int a;\n", two="int a;\n")
+        self.assertEqual(joined.stat().st_mtime, 1)
+        self.join(100, one="int a;\n", two="int b;\n")
+        self.assertNotEqual(joined.stat().st_mtime, 1)
 
 
 class Links(House):

@@ -677,7 +677,18 @@ struct error_info {
 
 namespace detail {
 
-inline constexpr error_info error_table[] = {
+/// error_info with plain pointers: a compiler that makes 260 views of them, in every source, takes as long as for a room.
+struct error_row {
+    errc code;
+    const char* name;
+    const char* text;
+    const char* section;
+    blame who;
+    error_kind kind;
+    std::uint16_t close_status;
+};
+
+inline constexpr error_row error_table[] = {
     {errc::none, "none", "no error", "", blame::nobody, error_kind::none, 0},
     {errc::reserved_bits_set, "reserved_bits_set",
      "a reserved bit is set and no extension gives it a meaning", "RFC 6455 §5.2", blame::remote,
@@ -892,39 +903,52 @@ inline constexpr error_info error_table[] = {
 
 consteval bool error_table_is_in_order() {
     std::size_t row = 0;
-    for (const error_info& info : error_table) {
-        if (static_cast<std::size_t>(info.code) != row++) return false;
+    for (const error_row& each : error_table) {
+        if (static_cast<std::size_t>(each.code) != row++) return false;
     }
     return row == static_cast<std::size_t>(errc::would_deadlock) + 1;
 }
 static_assert(error_table_is_in_order(), "give every errc its row, in the order of the enumerators");
 
+[[nodiscard]] constexpr const error_row& row_of(errc code) noexcept {
+    return error_table[static_cast<std::size_t>(code)];
+}
+
 } // namespace detail
 
-/// The row of `code`. O(1).
-[[nodiscard]] constexpr const error_info& info(errc code) noexcept {
-    return detail::error_table[static_cast<std::size_t>(code)];
+/// All that is said of `code`. O(1), and the lengths of its strings are counted.
+[[nodiscard]] constexpr error_info info(errc code) noexcept {
+    const detail::error_row& row = detail::row_of(code);
+    return {row.code, row.name, row.text, row.section, row.who, row.kind, row.close_status};
 }
 
 /// The enumerator's own name, for logs. A literal.
-[[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return info(code).name; }
+[[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return detail::row_of(code).name; }
 /// One sentence for people. A literal.
-[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
+[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return detail::row_of(code).text; }
 /// The section of the RFC that states the rule, or empty. A literal.
-[[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
+[[nodiscard]] constexpr std::string_view section_of(errc code) noexcept {
+    return detail::row_of(code).section;
+}
 /// The side that broke the rule.
-[[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
+[[nodiscard]] constexpr blame blame_of(errc code) noexcept { return detail::row_of(code).who; }
 
 /// Whether the peer broke a rule of the protocol, in a frame or in the handshake.
 [[nodiscard]] constexpr bool is_protocol_violation(errc code) noexcept {
-    return info(code).kind == error_kind::violation;
+    return detail::row_of(code).kind == error_kind::violation;
 }
 /// Whether the peer passed a bound or a policy of this side; what it sent was legal.
-[[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
+[[nodiscard]] constexpr bool is_limit(errc code) noexcept {
+    return detail::row_of(code).kind == error_kind::limit;
+}
 /// Whether a call was not granted. The data that it was to send still belongs to the caller.
-[[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
+[[nodiscard]] constexpr bool is_refusal(errc code) noexcept {
+    return detail::row_of(code).kind == error_kind::refusal;
+}
 /// Whether the code tells how an accepted item, a wait or a connection ended.
-[[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
+[[nodiscard]] constexpr bool is_outcome(errc code) noexcept {
+    return detail::row_of(code).kind == error_kind::outcome;
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2779,7 +2803,7 @@ enum class close_code : std::uint16_t {
 
 /// The code to send when `error` ends the connection; no_status when no Close frame can or need be sent.
 [[nodiscard]] constexpr close_code close_code_for(errc error) noexcept {
-    const std::uint16_t status = info(error).close_status;
+    const std::uint16_t status = detail::row_of(error).close_status;
     return status == 0 ? close_code::no_status : static_cast<close_code>(status);
 }
 

@@ -47,7 +47,7 @@ std::string ping_after_idle() {
     alive<Link, Output> s(no_heartbeat);
     s.server.out.send_text("hello");
     for (int turn = 1; turn <= 3; ++turn) {
-        manual_clock::advance(25s); // neither side says anything
+        step_clock::advance(25s); // neither side says anything
         s.peer.send(a_ping());
         if (!s.until([&] { return s.peer.pongs == turn; })) return s.dropped();
     }
@@ -60,12 +60,12 @@ std::string ping_after_a_held_up_write() {
     s.link.stall();
     for (int i = 0; i < 1000 && !s.server.out.is_held_up(); ++i)
         s.server.out.send_text(std::string(16 * 1024, 'x'));
-    manual_clock::advance(9s);
+    step_clock::advance(9s);
     s.server.turn();
     if (s.server.out.is_over()) return s.dropped();
     s.link.flow();
     if (!s.until([&] { return !s.server.out.is_held_up(); })) return s.dropped();
-    manual_clock::advance(60s);
+    step_clock::advance(60s);
     s.peer.send(a_ping());
     if (!s.until([&] { return s.peer.pongs == 1; })) return s.dropped();
     return s.peer.broken;
@@ -77,7 +77,7 @@ std::string write_that_stands() {
     s.link.stall();
     for (int i = 0; i < 1000 && !s.server.out.is_held_up(); ++i)
         s.server.out.send_text(std::string(16 * 1024, 'x'));
-    manual_clock::advance(11s);
+    step_clock::advance(11s);
     s.server.turn();
     return s.server.out.reason() == wsolo::errc::write_timed_out ? "" : "it is still waited for";
 }
@@ -87,7 +87,7 @@ std::string ninety_seconds(bool peer_pings) {
     alive<Link, Output, Sign> s(usual);
     int pings = 0;
     for (int second = 1; second <= 90; ++second) {
-        manual_clock::advance(1s);
+        step_clock::advance(1s);
         if (peer_pings && second % 7 == 0) {
             s.peer.send(a_ping());
             ++pings;

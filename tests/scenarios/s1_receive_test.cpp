@@ -56,7 +56,7 @@ std::string handler_blocks() {
             return server.messages() == sent && peer.pongs == pings && peer.beats == second / 5;
         }));
         server.handling.settle();
-        manual_clock::advance(1s); // the last one wakes the handler
+        step_clock::advance(1s); // the last one wakes the handler
     }
     complaint wrong;
     const bool is_stalled = !peer.has_sent_all();

@@ -143,7 +143,7 @@ std::string shutdown_drains() {
     actor drainer([&] { s.session.handle_next(); });
     drainer.run(); // taken off the queue, and at work
     errc result = errc::closed, result_of_bounded = errc::closed;
-    actor closer([&] { result = s.session.shutdown(manual_clock::in(5s)); });
+    actor closer([&] { result = s.session.shutdown(step_clock::in(5s)); });
     closer.run();
     wrong.unless(closer.is_asleep(), "shutdown returned with the last handler still at work");
     work[0].release();
@@ -154,9 +154,9 @@ std::string shutdown_drains() {
     s.deliver(notify(more, 3));
     actor stuck([&] { s.session.handle_next(); });
     stuck.run();
-    actor bounded([&] { result_of_bounded = s.session.shutdown(manual_clock::in(5s)); });
+    actor bounded([&] { result_of_bounded = s.session.shutdown(step_clock::in(5s)); });
     bounded.run();
-    manual_clock::advance(5s);
+    step_clock::advance(5s);
     bounded.run();
     wrong.unless(!bounded.is_asleep(), "shutdown waits for a handler longer than it was told");
     work[1].release();

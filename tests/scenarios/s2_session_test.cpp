@@ -162,7 +162,7 @@ std::string reconnects() {
     wrong.unless(waiting.end().result == errc::connection_lost,
                  "a caller was told that a lost notification is handled");
     wrong.unless(unanswered.end().result == errc::connection_lost, "a caller got a response that never came");
-    wrong.unless(session.request(4, manual_clock::in(1h)).result == errc::connection_lost,
+    wrong.unless(session.request(4, step_clock::in(1h)).result == errc::connection_lost,
                  "a lost connection takes requests");
     return wrong.words();
 }

@@ -40,7 +40,7 @@ class rpc_caller {
 public:
     rpc_caller(Session& session, int id)
         : thread_(
-              [this, &session, id] { got_ = session.request(id, manual_clock::in(std::chrono::hours(1))); }) {
+              [this, &session, id] { got_ = session.request(id, step_clock::in(std::chrono::hours(1))); }) {
         thread_.run(); // its request is out, and it waits for the response
     }
 
@@ -53,7 +53,7 @@ public:
     }
     /// What it got; if it still waits, it meets its deadline.
     [[nodiscard]] answer end() {
-        if (waits()) manual_clock::advance(std::chrono::hours(2));
+        if (waits()) step_clock::advance(std::chrono::hours(2));
         thread_.join();
         return got_;
     }

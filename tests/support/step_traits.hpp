@@ -23,11 +23,11 @@
 namespace support {
 
 /// A clock that the test moves.
-struct manual_clock {
+struct step_clock {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
     using period = duration::period;
-    using time_point = std::chrono::time_point<manual_clock>;
+    using time_point = std::chrono::time_point<step_clock>;
     static constexpr bool is_steady = true;
 
     static time_point now() noexcept { return time_point(duration(ticks.load())); }
@@ -146,7 +146,7 @@ public:
         std::exchange(self->action_, nullptr)();
     }
     /// The calling thread falls asleep, not beyond `deadline`. Under the monitor.
-    static actor* fall_asleep(manual_clock::time_point deadline) {
+    static actor* fall_asleep(step_clock::time_point deadline) {
         if (detail::this_actor != nullptr) {
             detail::this_actor->state_ = state::asleep;
             detail::this_actor->sleeps_until_ = deadline;
@@ -170,7 +170,7 @@ private:
         return state_ != state::running && !(state_ == state::asleep && is_overdue());
     }
     /// Asleep, but its deadline has come: it is about to wake.
-    [[nodiscard]] bool is_overdue() const { return manual_clock::now() >= sleeps_until_; }
+    [[nodiscard]] bool is_overdue() const { return step_clock::now() >= sleeps_until_; }
 
     void live() {
         detail::this_actor = this;
@@ -185,7 +185,7 @@ private:
     std::size_t stop_at_ = 0;
     std::size_t steps_ = 0;
     state state_ = state::idle;
-    manual_clock::time_point sleeps_until_{};
+    step_clock::time_point sleeps_until_{};
     std::thread thread_;
 };
 
@@ -239,15 +239,15 @@ public:
 
     template <class Lock>
     void wait(Lock& held) {
-        static_cast<void>(wait_until(held, manual_clock::time_point::max()));
+        static_cast<void>(wait_until(held, step_clock::time_point::max()));
     }
 
     template <class Lock>
-    std::cv_status wait_until(Lock& held, manual_clock::time_point deadline) {
+    std::cv_status wait_until(Lock& held, step_clock::time_point deadline) {
         std::unique_lock<std::mutex> lock(detail::monitor);
         const unsigned before = notified_;
         held.unlock();
-        const auto is_over = [&] { return notified_ != before || manual_clock::now() >= deadline; };
+        const auto is_over = [&] { return notified_ != before || step_clock::now() >= deadline; };
         if (!is_over()) sleeper_ = actor::fall_asleep(deadline);
         for (int looks = 0; !is_over(); ++looks) {
             real_.wait_for(lock, std::chrono::milliseconds(1));
@@ -273,7 +273,7 @@ private:
 struct step_traits {
     template <class T>
     using atomic = step_atomic<T>;
-    using clock = manual_clock;
+    using clock = step_clock;
     using mutex = std::mutex;
     using condition_variable = step_condition_variable;
 
@@ -316,7 +316,7 @@ runs interleave(Make make) {
             second.run();
             actor::settle(first, second);
             if (first.is_asleep() || second.is_asleep()) ++tried.stuck;
-            manual_clock::advance(std::chrono::hours(24));
+            step_clock::advance(std::chrono::hours(24));
             actor::finish(first, second);
             script.check();
             has_more = first.has_stopped();

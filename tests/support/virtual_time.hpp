@@ -12,7 +12,7 @@ namespace support {
 
 struct virtual_clock {
     using time_point = wsolo::time_point;
-    static time_point now() noexcept { return far_ahead + manual_clock::now().time_since_epoch(); }
+    static time_point now() noexcept { return far_ahead + step_clock::now().time_since_epoch(); }
 };
 
 /// The real locks and threads, on virtual time.
@@ -22,9 +22,9 @@ struct virtual_traits : wsolo::std_blocking_traits {
 };
 
 /// Sleeps for that long in virtual time; on an actor's thread.
-inline void sleep_virtually(manual_clock::duration span) {
+inline void sleep_virtually(step_clock::duration span) {
     wsolo::basic_parker<step_traits> parker;
-    parker.park_until(manual_clock::in(span));
+    parker.park_until(step_clock::in(span));
 }
 
 } // namespace support

@@ -19,7 +19,7 @@ namespace support {
 class wakeful {
 public:
     using traits = step_traits;
-    using time_point = manual_clock::time_point;
+    using time_point = step_clock::time_point;
 
 protected:
     template <class Change>
@@ -35,7 +35,7 @@ protected:
             {
                 const std::lock_guard hold(mutex_);
                 if (holds()) return wsolo::errc::none;
-                if (manual_clock::now() >= deadline) return wsolo::errc::timed_out;
+                if (step_clock::now() >= deadline) return wsolo::errc::timed_out;
                 sleepers_.push_back(&parker);
             }
             parker.park_until(deadline);

@@ -41,7 +41,7 @@ enum class close_code : std::uint16_t {
 
 /// The code to send when `error` ends the connection; no_status when no Close frame can or need be sent.
 [[nodiscard]] constexpr close_code close_code_for(errc error) noexcept {
-    const std::uint16_t status = info(error).close_status;
+    const std::uint16_t status = detail::row_of(error).close_status;
     return status == 0 ? close_code::no_status : static_cast<close_code>(status);
 }
 

@@ -1,5 +1,7 @@
 // Would catch: bytes that Beast read after the request and that are lost or read twice, a field or a version that the judge
 // does not see as it was sent, a refusal that is not answered, and a timeout of Beast's that goes on after its stream.
+//
+// Compiled alone: its Asio is Boost's.
 
 #include <wsolo/adapt/beast.hpp>
 

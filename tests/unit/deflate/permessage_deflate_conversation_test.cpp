@@ -100,7 +100,7 @@ TEST_CASE("Asio's conversations talk compressed", "[deflate][conversation]") {
     using namespace asio_rig;
     for (const bool client_has_it : {true, false}) {
         const auto of_server = std::make_shared<seen>(), of_client = std::make_shared<seen>();
-        server at;
+        asio_rig::server at;
         const auto serve = [&]() -> net::awaitable<void> {
             tcp::socket socket = co_await accepted(at);
             with_compression hooks{permessage_deflate(), of_server};

@@ -109,7 +109,7 @@ TEST_CASE("the longest default message has room in an empty queue and an empty i
           "[endpoint][options]") {
     const endpoint_options usual;
     CHECK(usual.writing.limits.max_message == usual.reading.max_message_size);
-    CHECK(detail::accounts::charge_of(encoded_size<role::client>(default_max_message)) <=
+    CHECK(wsolo::detail::accounts::charge_of(encoded_size<role::client>(default_max_message)) <=
           usual.writing.limits.max_bytes);
     struct no_hook {
         void operator()() const {}

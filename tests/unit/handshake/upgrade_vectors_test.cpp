@@ -1,6 +1,8 @@
 // Would catch: a handshake that gets another verdict than the RFCs give it, another rule's name, section or
 // status, a verdict that falls at another byte, that depends on the split, or on who parsed the fields. The
 // cases are data: tests/vectors/handshake/README.md.
+//
+// Compiled alone: tests/CMakeLists.txt defines WSOLO_VECTORS for it.
 
 #include <support/handshake_vectors.hpp>
 

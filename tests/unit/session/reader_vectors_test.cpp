@@ -1,6 +1,8 @@
 // Would catch: a rule of RFC 6455 §5 that is not kept in one of the roles, the wrong rule or status code
 // named for it, an event that comes a byte late or early, a split of the input that changes any of these. The
 // cases are data: tests/vectors/README.md.
+//
+// Compiled alone: tests/CMakeLists.txt defines WSOLO_VECTORS for it.
 
 #include <support/vectors.hpp>
 

@@ -1,5 +1,7 @@
 // Would catch: an exception where there is no memory, a message that is gone though it was refused, a turn
 // that was taken for a message that is not there.
+//
+// Compiled alone: it replaces an operator new.
 
 #include <support/inbox_fixture.hpp>
 

@@ -10,7 +10,7 @@
 using namespace std::chrono_literals;
 using parker = wsolo::basic_parker<support::step_traits>;
 using support::actor;
-using support::manual_clock;
+using support::step_clock;
 
 TEST_CASE("what comes before the sleep ends it at once", "[sync][parker]") {
     parker released;
@@ -41,14 +41,14 @@ TEST_CASE("a nudge wakes but does not release", "[sync][parker]") {
 
 TEST_CASE("a deadline ends park_until but not park", "[sync][parker]") {
     parker bed;
-    const auto deadline = manual_clock::in(5s);
+    const auto deadline = step_clock::in(5s);
     actor sleeper([&] {
         bed.park_until(deadline);
         bed.park();
     });
     sleeper.run();
     CHECK(sleeper.is_asleep());
-    manual_clock::advance(1h);
+    step_clock::advance(1h);
     sleeper.run();
     CHECK_FALSE(sleeper.has_finished());
     bed.release();
@@ -56,7 +56,7 @@ TEST_CASE("a deadline ends park_until but not park", "[sync][parker]") {
     CHECK(sleeper.has_finished());
 
     parker late;
-    late.park_until(manual_clock::now()); // passed already: no sleep
+    late.park_until(step_clock::now()); // passed already: no sleep
 }
 
 TEST_CASE("no thread sleeps until a moment that has passed", "[sync][parker]") {

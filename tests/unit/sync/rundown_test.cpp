@@ -13,8 +13,8 @@
 using namespace std::chrono_literals;
 using support::actor;
 using support::destructible;
-using support::manual_clock;
 using support::recorded;
+using support::step_clock;
 using support::step_rundown;
 using wsolo::errc;
 
@@ -38,7 +38,7 @@ TEST_CASE("a guard is inside until it goes; no guard enters after close", "[sync
     CHECK_FALSE(work.try_enter());
     CHECK(work.users() == 1);
     CHECK_FALSE(work.is_drained());
-    CHECK(work.wait(manual_clock::now()) == errc::timed_out);
+    CHECK(work.wait(step_clock::now()) == errc::timed_out);
     second.leave();
     second.leave();
     CHECK(work.is_drained());
@@ -47,11 +47,11 @@ TEST_CASE("a guard is inside until it goes; no guard enters after close", "[sync
 
 TEST_CASE("wait means closed and empty", "[sync][rundown]") {
     step_rundown open;
-    CHECK(open.wait(manual_clock::now()) == errc::timed_out); // empty but open
+    CHECK(open.wait(step_clock::now()) == errc::timed_out); // empty but open
     { const auto inside = open.try_enter(); }
-    CHECK(open.wait(manual_clock::now()) == errc::timed_out);
+    CHECK(open.wait(step_clock::now()) == errc::timed_out);
     errc answer = errc::closed;
-    actor waiter([&] { answer = open.wait(manual_clock::in(1h)); });
+    actor waiter([&] { answer = open.wait(step_clock::in(1h)); });
     waiter.run();
     CHECK(waiter.is_asleep());
     open.close();
@@ -66,7 +66,7 @@ TEST_CASE("a stop token ends a wait; drained beats cancelled", "[sync][rundown]"
     work.close();
     std::stop_source source;
     errc answer = errc::none;
-    actor waiter([&] { answer = work.wait(manual_clock::in(1h), source.get_token()); });
+    actor waiter([&] { answer = work.wait(step_clock::in(1h), source.get_token()); });
     waiter.run();
     CHECK(waiter.is_asleep());
     source.request_stop();
@@ -82,7 +82,7 @@ TEST_CASE("a refused entry is not counted even for a moment", "[sync][rundown]")
         destructible<step_rundown> work;
         bool is_inside = false;
         errc answer = errc::closed;
-        manual_clock::time_point deadline = manual_clock::in(1h);
+        step_clock::time_point deadline = step_clock::in(1h);
     };
     const bool entry_first = GENERATE(true, false);
     const support::runs tried = support::interleave([&] {
@@ -130,7 +130,7 @@ TEST_CASE("the waiter may destroy it as soon as wait returns", "[sync][rundown]"
     struct shared {
         destructible<step_rundown> work;
         errc answer = errc::closed;
-        manual_clock::time_point deadline = manual_clock::in(1h);
+        step_clock::time_point deadline = step_clock::in(1h);
         shared() { static_cast<void>(work->enter() && work->enter()); }
     };
     const bool leaver_first = GENERATE(true, false);
@@ -139,7 +139,7 @@ TEST_CASE("the waiter may destroy it as soon as wait returns", "[sync][rundown]"
     const support::runs tried = support::interleave([&] {
         auto all = std::make_shared<shared>();
         all->work->close();
-        if (!in_time) all->deadline = manual_clock::now();
+        if (!in_time) all->deadline = step_clock::now();
         const std::function<void()> leave = [all] {
             all->work->leave();
             all->work->leave();
@@ -147,7 +147,7 @@ TEST_CASE("the waiter may destroy it as soon as wait returns", "[sync][rundown]"
         const std::function<void()> wait = [all] {
             all->answer = all->work->wait(all->deadline);
             // Who was told timed_out owns it still, and tries again.
-            if (all->answer != errc::none) all->answer = all->work->wait(manual_clock::in(1h));
+            if (all->answer != errc::none) all->answer = all->work->wait(step_clock::in(1h));
             if (all->answer == errc::none) all->work.destroy();
         };
         return support::scenario{leaver_first ? leave : wait, leaver_first ? wait : leave, [all] {

@@ -15,8 +15,8 @@
 
 using namespace std::chrono_literals;
 using support::actor;
-using support::manual_clock;
 using support::step_barrier;
+using support::step_clock;
 using wsolo::errc;
 
 namespace {
@@ -78,7 +78,7 @@ TEST_CASE("S2: a response waits for the notifications before it", "[sync][sequen
     barrier.issue_many(2);
     const std::uint64_t response = barrier.snapshot();
     errc answer = errc::closed;
-    actor request([&] { answer = barrier.wait_up_to(response, manual_clock::in(1h)); });
+    actor request([&] { answer = barrier.wait_up_to(response, step_clock::in(1h)); });
     request.run();
     CHECK(request.is_asleep());
     { const auto work = barrier.handle(1); }
@@ -95,11 +95,11 @@ TEST_CASE("S2: a response does not wait for the notifications after it", "[sync]
     const std::uint64_t response = barrier.snapshot();
     barrier.issue_many(5); // later ones, whose handlers have not even begun
     { const auto work = barrier.handle(1); }
-    CHECK(barrier.wait_up_to(response, manual_clock::now()) == errc::none);
+    CHECK(barrier.wait_up_to(response, step_clock::now()) == errc::none);
     {
         const auto work = barrier.handle(2); // a later one at work
         errc answer = errc::closed;
-        actor request([&] { answer = barrier.wait_up_to(response, manual_clock::now()); });
+        actor request([&] { answer = barrier.wait_up_to(response, step_clock::now()); });
         request.run();
         CHECK(request.has_finished());
         CHECK(answer == errc::none);
@@ -144,8 +144,8 @@ TEST_CASE("S2: a shutdown drains to the last notification within its bound",
     step_barrier barrier;
     barrier.issue_many(3);
     errc shutdown = errc::closed, request = errc::none;
-    actor closer([&] { shutdown = barrier.wait_up_to(barrier.snapshot(), manual_clock::in(100ms)); });
-    actor waiting([&] { request = barrier.wait_up_to(3, manual_clock::in(1h)); });
+    actor closer([&] { shutdown = barrier.wait_up_to(barrier.snapshot(), step_clock::in(100ms)); });
+    actor waiting([&] { request = barrier.wait_up_to(3, step_clock::in(1h)); });
     waiting.run();
     closer.run();
     for (std::uint64_t n = 1; n <= 2; ++n) {
@@ -160,7 +160,7 @@ TEST_CASE("S2: a shutdown drains to the last notification within its bound",
     }
     SECTION("the last handler hangs") {
         const auto work = barrier.handle(3);
-        manual_clock::advance(100ms);
+        step_clock::advance(100ms);
         closer.join();
         CHECK(shutdown == errc::timed_out);
         waiting.run();

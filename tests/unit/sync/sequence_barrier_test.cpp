@@ -12,9 +12,9 @@
 
 using namespace std::chrono_literals;
 using support::actor;
-using support::manual_clock;
 using support::recorded;
 using support::step_barrier;
+using support::step_clock;
 using wsolo::errc;
 
 TEST_CASE("numbers grow by 1 from 1 and are never used again", "[sync][sequence_barrier]") {
@@ -218,14 +218,14 @@ TEST_CASE("a handler that waits for itself is told so and only then", "[sync][se
     {
         const auto work = barrier.handle(2);
         CHECK(barrier.wait_up_to(1) == errc::none);
-        CHECK(barrier.wait_up_to(2, manual_clock::now()) == errc::would_deadlock);
-        CHECK(barrier.wait_up_to(3, manual_clock::now()) == errc::would_deadlock);
-        CHECK(other.wait_up_to(1, manual_clock::now()) == errc::timed_out);
+        CHECK(barrier.wait_up_to(2, step_clock::now()) == errc::would_deadlock);
+        CHECK(barrier.wait_up_to(3, step_clock::now()) == errc::would_deadlock);
+        CHECK(other.wait_up_to(1, step_clock::now()) == errc::timed_out);
         errc elsewhere = errc::none;
-        actor([&] { elsewhere = barrier.wait_up_to(2, manual_clock::now()); }).run();
+        actor([&] { elsewhere = barrier.wait_up_to(2, step_clock::now()); }).run();
         CHECK(elsewhere == errc::timed_out);
     }
-    CHECK(barrier.wait_up_to(3, manual_clock::now()) == errc::timed_out);
+    CHECK(barrier.wait_up_to(3, step_clock::now()) == errc::timed_out);
 }
 
 TEST_CASE("what a completion calls back still keeps the drainer from later numbers",
@@ -235,7 +235,7 @@ TEST_CASE("what a completion calls back still keeps the drainer from later numbe
             : waiter(
                   [](waiter& self) noexcept {
                       auto& mine = static_cast<probe&>(self);
-                      mine.answer = mine.barrier.wait_up_to(2, manual_clock::now());
+                      mine.answer = mine.barrier.wait_up_to(2, step_clock::now());
                   },
                   1),
               barrier(on) {}

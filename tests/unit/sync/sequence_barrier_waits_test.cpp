@@ -11,9 +11,9 @@
 
 using namespace std::chrono_literals;
 using support::actor;
-using support::manual_clock;
 using support::recorded;
 using support::step_barrier;
+using support::step_clock;
 using wsolo::errc;
 
 namespace {
@@ -51,7 +51,7 @@ TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats tim
                               : inside  ? errc::would_deadlock
                               : stopped ? errc::cancelled
                                         : errc::timed_out;
-        const auto deadline = late ? manual_clock::now() : manual_clock::in(1h);
+        const auto deadline = late ? step_clock::now() : step_clock::in(1h);
         CHECK(barrier.wait_up_to(mark, deadline, fake_stop{stopped}) == expected);
         CHECK_FALSE(barrier.has_waiters());
     }
@@ -70,7 +70,7 @@ TEST_CASE("no wake-up is lost between looking and sleeping", "[sync][barrier]") 
     struct shared {
         step_barrier barrier;
         std::uint64_t mark = barrier.issue();
-        manual_clock::time_point deadline = manual_clock::in(1h);
+        step_clock::time_point deadline = step_clock::in(1h);
         errc answer = errc::closed;
     };
     const bool waiter_first = GENERATE(true, false);
@@ -93,7 +93,7 @@ TEST_CASE("close wakes every waiter whenever it comes", "[sync][barrier]") {
     struct shared {
         step_barrier barrier;
         std::uint64_t mark = barrier.issue();
-        manual_clock::time_point deadline = manual_clock::in(1h);
+        step_clock::time_point deadline = step_clock::in(1h);
         errc answer = errc::none;
     };
     const bool waiter_first = GENERATE(true, false);
@@ -119,7 +119,7 @@ TEST_CASE("a wait that times out while it is satisfied leaves nothing behind", "
     const support::runs tried = support::interleave([&] {
         auto all = std::make_shared<shared>();
         const std::function<void()> wait = [all] {
-            all->answer = all->barrier.wait_up_to(all->mark, manual_clock::now());
+            all->answer = all->barrier.wait_up_to(all->mark, step_clock::now());
         };
         const std::function<void()> complete = [all] { all->barrier.complete(all->mark); };
         return support::scenario{waiter_first ? wait : complete, waiter_first ? complete : wait, [all] {
@@ -136,8 +136,8 @@ TEST_CASE("only satisfied waiters wake and the others stay", "[sync][barrier]") 
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue_many(3);
     errc low = errc::closed, high = errc::closed;
-    actor lower([&] { low = barrier.wait_up_to(mark - 1, manual_clock::in(1h)); });
-    actor higher([&] { high = barrier.wait_up_to(mark, manual_clock::in(1h)); });
+    actor lower([&] { low = barrier.wait_up_to(mark - 1, step_clock::in(1h)); });
+    actor higher([&] { high = barrier.wait_up_to(mark, step_clock::in(1h)); });
     higher.run();
     lower.run();
     barrier.complete(1);
@@ -199,12 +199,12 @@ TEST_CASE("the first close counts and what completes later is still satisfied", 
 TEST_CASE("a mark is reached by the number that bears it", "[sync][barrier]") {
     step_barrier barrier;
     CHECK(barrier.has_reached(0));
-    CHECK(barrier.wait_up_to(0, manual_clock::now()) == errc::none);
+    CHECK(barrier.wait_up_to(0, step_clock::now()) == errc::none);
     const std::uint64_t mark = barrier.issue();
     CHECK_FALSE(barrier.has_reached(mark));
-    CHECK(barrier.wait_up_to(mark, manual_clock::now()) == errc::timed_out);
+    CHECK(barrier.wait_up_to(mark, step_clock::now()) == errc::timed_out);
     errc answer = errc::timed_out;
-    actor sleeper([&] { answer = barrier.wait_up_to(mark, manual_clock::in(1h)); });
+    actor sleeper([&] { answer = barrier.wait_up_to(mark, step_clock::in(1h)); });
     sleeper.run();
     CHECK(sleeper.is_asleep());
     barrier.complete(mark);
@@ -213,19 +213,19 @@ TEST_CASE("a mark is reached by the number that bears it", "[sync][barrier]") {
     CHECK(barrier.has_reached(mark));
     CHECK_FALSE(barrier.has_reached(mark + 1));
     barrier.close(errc::aborted);
-    CHECK(barrier.wait_up_to(mark, manual_clock::now()) == errc::none);
-    CHECK(barrier.wait_up_to(mark + 1, manual_clock::now()) == errc::aborted);
+    CHECK(barrier.wait_up_to(mark, step_clock::now()) == errc::none);
+    CHECK(barrier.wait_up_to(mark + 1, step_clock::now()) == errc::aborted);
 }
 
 TEST_CASE("a sleeping wait ends by its deadline and its node is gone", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue();
     errc answer = errc::none;
-    actor sleeper([&] { answer = barrier.wait_up_to(mark, manual_clock::in(2s)); });
+    actor sleeper([&] { answer = barrier.wait_up_to(mark, step_clock::in(2s)); });
     sleeper.run();
     CHECK(sleeper.is_asleep());
     CHECK(barrier.has_waiters());
-    manual_clock::advance(3s);
+    step_clock::advance(3s);
     sleeper.join();
     CHECK(answer == errc::timed_out);
     CHECK_FALSE(barrier.has_waiters());
@@ -238,7 +238,7 @@ TEST_CASE("a stop token ends a sleeping wait and its node is gone", "[sync][barr
     const std::uint64_t mark = barrier.issue();
     std::stop_source source;
     errc answer = errc::none;
-    actor sleeper([&] { answer = barrier.wait_up_to(mark, manual_clock::in(1h), source.get_token()); });
+    actor sleeper([&] { answer = barrier.wait_up_to(mark, step_clock::in(1h), source.get_token()); });
     sleeper.run();
     CHECK(sleeper.is_asleep());
     source.request_stop();

@@ -16,7 +16,7 @@
 
 using namespace std::chrono_literals;
 using support::actor;
-using support::manual_clock;
+using support::step_clock;
 using wsolo::errc;
 
 namespace {
@@ -54,7 +54,7 @@ TEST_CASE("a handle reaches its session until that closes", "[sync][weak_session
         CHECK(handle.is_expired());
         CHECK_FALSE(handle.try_use());
         CHECK(use->sent == 7);
-        CHECK(target.anchor.wait(manual_clock::now()) == errc::timed_out);
+        CHECK(target.anchor.wait(step_clock::now()) == errc::timed_out);
         auto moved = std::move(use);
         CHECK_FALSE(use);
         CHECK(moved->sent == 7);
