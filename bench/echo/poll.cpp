@@ -11,9 +11,9 @@ int main(int count, char** given) {
     wsolo::connection_group everyone;
     wsolo::adapt::poll::loop loop;
     const int listening = echo::listen_somewhere();
-    const wsolo::errc answer = told.broadcasts
-                                   ? loop.accept(listening, everyone, [&] { return echo::to_all<>{&everyone}; })
-                                   : loop.accept(listening, everyone, [] { return echo::to_sender{}; });
+    const wsolo::errc answer =
+        told.broadcasts ? loop.accept(listening, everyone, [&] { return echo::to_all<>{&everyone}; })
+                        : loop.accept(listening, everyone, [] { return echo::to_sender{}; });
     if (answer != wsolo::errc::none) return 1;
     loop.run();
     return 0;

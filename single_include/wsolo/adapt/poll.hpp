@@ -224,7 +224,7 @@ inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
 
 } // namespace detail
 
-/// Waits by poll(), everywhere; for the loop's thread. O(descriptors) a wait, and a change. Closes no descriptor.
+/// Waits by poll(), everywhere; for the loop's thread. O(descriptors) a wait, and a change. Refers to the descriptors, and owns none.
 class poll_set {
 public:
     /// False: the system denied it a descriptor.
