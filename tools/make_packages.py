@@ -26,6 +26,8 @@ from house import repository_root, version_of
 SHIPPED = ["include", "single_include", "cmake", "packaging", "tools", "CMakeLists.txt", "meson.build", "MODULE.bazel",
            "BUILD.bazel", "conanfile.py", "LICENSE", "README.md", "CHANGELOG.md"]
 PLACEHOLDER = re.compile(r"@[A-Z0-9]+@")
+ADDRESS = re.compile(r"https?://[^\s\"']+")
+OTHERS = {"https://github.com/conan-io/conan-center-index"}  # where a recipe lies, which is not the project's home
 
 
 def homepage_of(root: Path) -> str:
@@ -61,6 +63,15 @@ def values_for(root: Path, archive: Path, url: str) -> Dict[str, str]:
         "@SHA512@": hashlib.sha512(content).hexdigest(),
         "@INTEGRITY@": "sha256-" + base64.b64encode(hashlib.sha256(content).digest()).decode(),
     }
+
+
+def fixed_addresses(root: Path) -> List[str]:
+    """The project's address stands in packaging/HOMEPAGE alone: what packages or is packaged reads it there."""
+    files = [path for path in sorted((root / "packaging").rglob("*")) if path.is_file() and path.parent != root / "packaging"]
+    files += [path for name in ("conanfile.py", "meson.build", "MODULE.bazel", "BUILD.bazel", "CMakeLists.txt", "CITATION.cff",
+                                "cmake/install.cmake", "cmake/wsolo.pc.in", "cmake/wsolo.cps.in") if (path := root / name).is_file()]
+    return [f"{path.relative_to(root).as_posix()}: take {address} from packaging/HOMEPAGE" for path in files
+            for address in ADDRESS.findall(path.read_text(encoding="utf-8")) if address not in OTHERS]
 
 
 def fill(root: Path, values: Dict[str, str], out: Path) -> List[Path]:
@@ -111,6 +122,7 @@ def main() -> int:
     written = fill(arguments.root, values, arguments.out or archive.parent / "packages")
     written += sorted(arguments.root.glob("*.bazel"))
     problems = [problem for path in written for problem in problems_in(path)]
+    problems += fixed_addresses(arguments.root)
     for problem in problems:
         print(problem)
     print(f"packages: {len(written)} files for {values['@VERSION@']}, {len(problems)} problem(s)")

@@ -291,6 +291,17 @@ class Release(House):
         self.add_line("include/wsolo/session/reader.hpp", "using z = b;")
         self.one(release.problems_of(self.root, "v1.2.3"), "wsolo.hpp is stale")
 
+    def test_the_address_stands_in_one_place(self) -> None:
+        self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
+        self.write("packaging/a/port.json", '{"homepage": "@HOMEPAGE@"}')
+        self.write("conanfile.py", "url = \"https://github.com/conan-io/conan-center-index\"\n")
+        self.assertEqual(make_packages.fixed_addresses(self.root), [])
+        self.write("packaging/a/port.json", '{"homepage": "https://wsolo.example.org/"}')
+        self.one(make_packages.fixed_addresses(self.root), "packaging/a/port.json", "packaging/HOMEPAGE")
+        self.write("packaging/a/port.json", "{}")
+        self.write("conanfile.py", "url = 'https://wsolo.example.org/'\n")
+        self.one(make_packages.fixed_addresses(self.root), "conanfile.py: take https://wsolo.example.org/ from")
+
     def test_templates_are_filled_and_parsed(self) -> None:
         self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
         self.write("packaging/a/port.json", '{"version": "@VERSION@", "sha": "@SHA256@"}')
