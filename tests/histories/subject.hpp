@@ -36,6 +36,15 @@ struct compressing {
     std::uint32_t min_size = 0;
 };
 
+/// What both sides have agreed on, as one of them sees it.
+struct agreement {
+    compressing mine, peers;
+    bool splits = false; ///< what it receives comes in smaller frames than were sent
+
+    /// Both do, each in its way, or neither.
+    [[nodiscard]] bool compresses() const noexcept { return mine.mode != compressing::none; }
+};
+
 /// How the writer under test is made.
 struct making {
     bool client = false;
