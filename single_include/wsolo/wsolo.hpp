@@ -10531,6 +10531,58 @@ inline_drive(Hook) -> inline_drive<Hook>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/encoder.hpp
+// The encoder of messages on their way out (permessage-deflate), as a policy of the writer: by default none, at no cost.
+//
+// Laws of this file:
+// - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
+//   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
+// - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
+// - It is shorter than the message, or longer by what the budget has room for, so that a queue within its budget stays within it.
+//   What finds no room (writer_limits::max_bytes), or would be longer than a message may be, leaves as it is.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Bytes that an encoder is given to work in, beyond those that it may use.
+inline constexpr std::size_t encoder_work_room = 16;
+/// Bytes by which it may make a message longer, at most.
+inline constexpr std::size_t encoder_growth = 128;
+
+/// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
+/// - `deflate(message, to)`: writes to the front of `to` what leaves in the message's place, with RSV1 on its frame (RFC 7692 §6),
+///   and returns its size: at most to.size() - encoder_work_room, which is up to encoder_growth above the message's. 0: it leaves
+///   as it is. The writing thread, with no lock held. What it holds from one message to the next is its own: the writer's budget
+///   does not count it.
+/// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
+///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message, and
+///   shorter than it; an error (out_of_memory) says that another time it may be possible. `note_sent(message)`: a form that deflate_alone() made
+///   leaves next.
+/// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
+template <class T>
+concept message_encoder =
+    std::movable<T> && requires(T& one, const T& seen, const_bytes message, mutable_bytes to) {
+        { T::encodes } -> std::convertible_to<bool>;
+        { seen.wants(message.size()) } noexcept -> std::same_as<bool>;
+        { one.deflate(message, to) } noexcept -> std::same_as<std::size_t>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { one.deflate_alone(message, to) } noexcept -> std::same_as<result<std::size_t>>;
+        { one.note_sent(message) } noexcept -> std::same_as<void>;
+        { one.forget() } noexcept -> std::same_as<void>;
+    };
+
+/// Encodes nothing. Empty.
+struct never_encoded {
+    static constexpr bool encodes = false;
+    [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
+    [[nodiscard]] static std::size_t deflate(const_bytes, mutable_bytes) noexcept { return 0; }
+    [[nodiscard]] static std::size_t shared_form() noexcept { return static_cast<std::size_t>(-1); }
+    [[nodiscard]] static result<std::size_t> deflate_alone(const_bytes, mutable_bytes) noexcept { return 0; }
+    static void note_sent(const_bytes) noexcept {}
+    static void forget() noexcept {}
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/options.hpp
 // How one writer behaves: how much it may hold, what happens to the next item when that is used up, and its timeouts.
 //
@@ -10987,7 +11039,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
 struct holdings {
     std::size_t data_bytes = 0;
-    std::size_t reserved_bytes = 0; ///< granted to waiting senders, overhead included
+    std::size_t reserved_bytes =
+        0; ///< granted to waiting senders, overhead included, and to the message that is encoded
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data
@@ -11017,6 +11070,9 @@ struct holdings {
         return of == lane_id::data ? data_frames : control_frames[static_cast<std::size_t>(of)];
     }
 };
+
+/// Bytes by which a frame's header grows with its payload, at most: its length of 16 bits becomes one of 64 (RFC 6455 §5.2).
+inline constexpr std::size_t header_growth = 6;
 
 /// What would be dropped from the queue to make room.
 struct relief {
@@ -11098,6 +11154,14 @@ public:
     /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
         return max_bytes_ / 8 + std::size_t{32} * 1024;
+    }
+
+    /// Bytes by which one frame may grow when it is encoded: as far as the budget has room for them now.
+    [[nodiscard]] std::size_t encoding_growth(const holdings& held) const noexcept {
+        constexpr std::size_t most = encoder_growth + header_growth;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        return left < most ? left : most;
     }
 
     /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
@@ -11856,6 +11920,7 @@ struct encoding_scan {
     std::size_t bytes = 0;   ///< of the write
     std::size_t entries = 0; ///< that it names
     std::size_t plain = 0;   ///< bytes of those that were claimed
+    std::size_t growth = 0;  ///< bytes that `last` may grow by: the budget keeps them for it meanwhile
 
     /// Of messages that are encoded before one write (writer_options::max_gather): what it costs delays the bytes that could leave.
     static constexpr std::size_t quantum = std::size_t{64} * 1024;
@@ -12089,7 +12154,8 @@ public:
 
     /// The next frame, after those of `scan`, that the next write would name and that is to be encoded first, or nullptr. It gives
     /// way to nothing any more. `max_bytes`: of one write. Over all calls for one write O(its entries).
-    [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes) noexcept {
+    [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes,
+                                         const accounts& books) noexcept {
         entry* item = scan.last == nullptr ? of(lane_id::data).entries.first() : scan.last->next;
         for (; item != nullptr; item = item->next) {
             if (scan.entries == batch::max_entries || scan.bytes >= max_bytes ||
@@ -12103,12 +12169,15 @@ public:
         if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
+        scan.growth = books.encoding_growth(held);
+        held.reserved_bytes += scan.growth;
         return scan.last = item;
     }
     /// What was claimed last is encoded: `made` takes its place, or it leaves as it is where that is null.
     void settle_encoded(encoding_scan& scan, entry* made, const accounts& books, errands& todo) noexcept {
         entry* const plain = scan.last;
         plain->kind = entry_kind::item;
+        held.reserved_bytes -= scan.growth;
         scan.bytes += made == nullptr ? plain->size : made->size;
         if (made == nullptr) return;
         scan.last = made;
@@ -12651,7 +12720,7 @@ public:
             if constexpr (Encodes) {
                 if (!is_urgent && !how.is_encoded) {
                     how.scan = {};
-                    how.plain = queue_->claim_encodable(how.scan, plan.max_bytes());
+                    how.plain = queue_->claim_encodable(how.scan, plan.max_bytes(), books_);
                     if (how.plain != nullptr) return next_step::encode;
                 }
             }
@@ -12667,11 +12736,15 @@ public:
     void settle_encoded(round& how, entry* made, const batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         queue_->settle_encoded(how.scan, made, books_, todo);
-        how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes());
+        how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes(), books_);
         how.is_encoded = how.plain == nullptr;
     }
-    /// Bytes that one message may have once it is encoded. Without the lock: it never changes.
-    [[nodiscard]] std::size_t encoding_room() const noexcept { return books_.encoding_room(); }
+    /// Bytes that one message may have once it is encoded: to a peer that limits what it receives before it decodes it, the message
+    /// is no longer than the others. Without the lock: it never changes.
+    [[nodiscard]] std::size_t encoding_room() const noexcept {
+        const std::size_t room = books_.encoding_room();
+        return room < max_message_ ? room : max_message_;
+    }
 
     /// How things stand while a write is in flight.
     struct standing {
@@ -12997,55 +13070,6 @@ public:
 
 private:
     Writer* writer_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/encoder.hpp
-// The encoder of messages on their way out (permessage-deflate), as a policy of the writer: by default none, at no cost.
-//
-// Laws of this file:
-// - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
-//   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
-// - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
-// - It is shorter than the message, so that a queue within its budget stays within it. What does not shrink, or finds no room
-//   (writer_limits::max_bytes), leaves as it is.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Bytes that an encoder is given to work in, beyond those that it may use.
-inline constexpr std::size_t encoder_work_room = 16;
-
-/// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
-/// - `deflate(message, to)`: writes to the front of `to` what leaves in the message's place, with RSV1 on its frame (RFC 7692 §6),
-///   and returns its size: below the message's, and at most to.size() - encoder_work_room. 0: it leaves as it is. The writing
-///   thread, with no lock held. What it holds from one message to the next is its own: the writer's budget does not count it.
-/// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
-///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message;
-///   an error (out_of_memory) says that another time it may be possible. `note_sent(message)`: a form that deflate_alone() made
-///   leaves next.
-/// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
-template <class T>
-concept message_encoder =
-    std::movable<T> && requires(T& one, const T& seen, const_bytes message, mutable_bytes to) {
-        { T::encodes } -> std::convertible_to<bool>;
-        { seen.wants(message.size()) } noexcept -> std::same_as<bool>;
-        { one.deflate(message, to) } noexcept -> std::same_as<std::size_t>;
-        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
-        { one.deflate_alone(message, to) } noexcept -> std::same_as<result<std::size_t>>;
-        { one.note_sent(message) } noexcept -> std::same_as<void>;
-        { one.forget() } noexcept -> std::same_as<void>;
-    };
-
-/// Encodes nothing. Empty.
-struct never_encoded {
-    static constexpr bool encodes = false;
-    [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
-    [[nodiscard]] static std::size_t deflate(const_bytes, mutable_bytes) noexcept { return 0; }
-    [[nodiscard]] static std::size_t shared_form() noexcept { return static_cast<std::size_t>(-1); }
-    [[nodiscard]] static result<std::size_t> deflate_alone(const_bytes, mutable_bytes) noexcept { return 0; }
-    static void note_sent(const_bytes) noexcept {}
-    static void forget() noexcept {}
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -13443,7 +13467,8 @@ private:
 // Laws of this file:
 // - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays meanwhile, and no other thread looks
 //   at its bytes.
-// - The payload is made where it stays. Beside the queue that takes `most` bytes, and no more than the message has.
+// - The payload is made where it stays. Beside the queue that takes `most` bytes, and hardly more than the message has.
+// - Where the frame grows, by its payload or by its header, the queue has room for that (encoding_scan).
 // - A client's frame keeps its masking key, which was fresh and has not left yet (RFC 6455 §5.3).
 // - Without memory the frame leaves as it was queued, and the encoder forgets: neither side refers to what was not sent.
 
@@ -13474,18 +13499,21 @@ template <message_encoder Encoder>
     return made;
 }
 
-/// An entry to take the place of `plain`; nullptr: it leaves as it is. `most`: bytes that the payload may have. O(n).
+/// An entry to take the place of `plain`; nullptr: it leaves as it is. `growth`: bytes that its frame may have more; `most`: that the
+/// payload may have. O(n).
 template <message_encoder Encoder>
-[[nodiscard]] entry* encode_entry(Encoder& encoder, entry& plain, std::size_t most) noexcept {
+[[nodiscard]] entry* encode_entry(Encoder& encoder, entry& plain, std::size_t growth,
+                                  std::size_t most) noexcept {
     if (plain.where == entry::memory::shared) return encode_shared(encoder, plain);
     const frame_header header = parse_header(const_bytes(plain.bytes, plain.size)).header;
     const mutable_bytes message = plain.writable().last(static_cast<std::size_t>(header.payload_size));
+    const std::size_t longest = message.size() + (growth < header_growth ? 0 : growth - header_growth);
     if (header.masked) apply_mask(message, header.key); // where it lies: no other copy of it
     frame_header encoded = header;
     encoded.rsv1 = true;
     const frame_memory made =
-        make_frame_memory(sizeof(entry), encoded, most < message.size() ? most : message.size() - 1,
-                          encoder_work_room, [&](mutable_bytes to) { return encoder.deflate(message, to); });
+        make_frame_memory(sizeof(entry), encoded, most < longest ? most : longest, encoder_work_room,
+                          [&](mutable_bytes to) { return encoder.deflate(message, to); });
     if (made.memory != nullptr) return entry::make_in(made.memory, made.size);
     if (made.is_lost) encoder.forget();
     if (header.masked) apply_mask(message, header.key);
@@ -13715,8 +13743,8 @@ private:
     std::size_t encode(round& now, const batch& plan) {
         std::size_t saved = 0;
         while (now.plain != nullptr) {
-            entry* const made = encode_entry(encoder_, *now.plain, box.encoding_room());
-            if (made != nullptr) saved += now.plain->size - made->size;
+            entry* const made = encode_entry(encoder_, *now.plain, now.scan.growth, box.encoding_room());
+            if (made != nullptr && made->size < now.plain->size) saved += now.plain->size - made->size;
             errands todo;
             box.settle_encoded(now, made, plan, todo);
             todo.run();
