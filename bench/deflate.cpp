@@ -1,6 +1,6 @@
-// permessage-deflate: size, time and memory of its modes on three kinds of messages, beside zlib's own streams and Beast's
+// permessage-deflate: size, time and memory of its modes on four kinds of messages, beside zlib's own streams and Beast's
 //
-// Cases, for each kind of messages (chat, ticks, tokens; support/deflate_traces.hpp):
+// Cases, for each kind of messages (chat, ticks, tokens, mixed; support/deflate_traces.hpp):
 //   KIND            the same messages through 64 connections by turns, one each, as a server's loop does. KIND_ratio: compressed
 //                   by plain bytes; KIND_out and KIND_in: a message's CPU time, both halves; KIND_held_out and KIND_held_in: heap
 //                   that a connection keeps. A thread's compressor, which is apart, costs what own_stream's cost
@@ -116,7 +116,7 @@ void streams(bench::suite& all) {
             run.push_back({each.name, [&kind, &each, rounds] {
                                return stream<bench::wsolo_sender, bench::wsolo_receiver>(
                                    kind, rounds, [&] { return bench::wsolo_sender(each.options); },
-                                   [&] { return bench::wsolo_receiver(each.options); });
+                                   [&] { return bench::wsolo_receiver(each.options, kind.is_text); });
                            }});
         }
         run.push_back({"zlib_12_5", [&kind, rounds] {
@@ -186,6 +186,7 @@ std::vector<figure> broadcast(const bench::trace& kind, manner how, std::size_t 
 void broadcasts(bench::suite& all) {
     const std::size_t rounds = all.quick() ? 2 : 30;
     for (const bench::trace& kind : bench::traces) {
+        if (!kind.is_text) continue; // a broadcast is a text here
         const auto by = [&](manner how) {
             return [&kind, how, rounds] { return broadcast(kind, how, rounds); };
         };

@@ -36,14 +36,16 @@ private:
 };
 class wsolo_receiver {
 public:
-    explicit wsolo_receiver(const wsolo::deflate_options& options)
-        : one_({options.send_window_bits, options.mode != wsolo::deflate_mode::no_takeover}) {}
+    wsolo_receiver(const wsolo::deflate_options& options, bool is_text)
+        : one_({options.send_window_bits, options.mode != wsolo::deflate_mode::no_takeover}),
+          is_text_(is_text) {}
     void inflate(wsolo::const_bytes from, wsolo::byte_buffer& out) {
-        if (one_.append(from, true, true, out) != wsolo::errc::none) std::abort();
+        if (one_.append(from, true, is_text_, out) != wsolo::errc::none) std::abort();
     }
 
 private:
     wsolo::message_inflater<wsolo::adapt::zlib::decompressor> one_;
+    bool is_text_;
 };
 
 /// A stream of zlib's for each connection and direction, as most libraries have it.

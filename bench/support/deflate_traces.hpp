@@ -1,5 +1,5 @@
 #pragma once
-// Three kinds of messages, made by a generator with a fixed seed: what compression is measured on.
+// Four kinds of messages, made by a generator with a fixed seed: what compression is measured on.
 
 #include <cstddef>
 #include <cstdint>
@@ -59,10 +59,20 @@ inline std::string tokens(dice& roll, std::size_t) {
            words(roll, 1) + "\"},\"finish\":null}]}";
 }
 
+/// A chat in which every tenth message is 170 random bytes: nothing makes those smaller.
+inline std::string mixed(dice& roll, std::size_t number) {
+    if (number % 10 != 9) return chat(roll, number);
+    std::string out(170, '\0');
+    for (char& each : out) each = static_cast<char>(roll.below(256));
+    return out;
+}
+
 struct trace {
     const char* name;
     std::string (*make)(dice&, std::size_t);
+    bool is_text = true;
 };
-inline constexpr trace traces[] = {{"chat", chat}, {"ticks", ticks}, {"tokens", tokens}};
+inline constexpr trace traces[] = {
+    {"chat", chat}, {"ticks", ticks}, {"tokens", tokens}, {"mixed", mixed, false}};
 
 } // namespace bench

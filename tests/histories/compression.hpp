@@ -20,17 +20,22 @@
 
 namespace histories {
 
-/// From a stream of its own: the histories without it stay as they were.
-inline compressing draw_compression(std::uint64_t seed) {
-    seeded draw(seed, 3);
+/// One sender's way.
+inline compressing draw_way(seeded& draw) {
     compressing how;
-    if (!WSOLO_TEST_ZLIB || draw.chance(50)) return how;
     how.mode = draw.one_of({compressing::shared, compressing::shared, compressing::own, compressing::alone});
     how.window_bits = draw.one_of<std::uint8_t>({9, 10, 12, 15});
     how.kept_window = draw.one_of<std::uint32_t>({0, 100, 2048, 40'000});
     how.min_size = draw.one_of<std::uint32_t>({0, 20, 256});
     how.memory_level = draw.one_of<std::uint8_t>({1, 8});
     return how;
+}
+
+/// From a stream of its own: the histories without it stay as they were.
+inline compressing draw_compression(std::uint64_t seed) {
+    seeded draw(seed, 3);
+    if (!WSOLO_TEST_ZLIB || draw.chance(50)) return {};
+    return draw_way(draw);
 }
 
 /// Inflates the payload of each compressed frame, in the order of the wire.
@@ -49,6 +54,37 @@ inline inflating make_reader(const compressing& how) {
 
 using permessage_deflate = wsolo::adapt::zlib::permessage_deflate;
 
+/// The calling thread's compressors.
+inline void release_thread_compressors() noexcept {
+    wsolo::this_thread_compressors<wsolo::adapt::zlib::compressor>().release();
+}
+inline std::size_t thread_compressors_memory() noexcept {
+    return wsolo::this_thread_compressors<wsolo::adapt::zlib::compressor>().memory();
+}
+
+inline wsolo::deflate_options options_of(const compressing& how) {
+    wsolo::deflate_options options;
+    options.mode = how.mode == compressing::own     ? wsolo::deflate_mode::own_stream
+                   : how.mode == compressing::alone ? wsolo::deflate_mode::no_takeover
+                                                    : wsolo::deflate_mode::shared_compressor;
+    options.kept_window = how.kept_window;
+    options.memory_level = how.memory_level;
+    options.min_size = how.min_size;
+    return options;
+}
+
+/// Of one side.
+inline permessage_deflate compression_of(const agreement& agreed, wsolo::role self) {
+    const auto direction = [](const compressing& by) {
+        return wsolo::deflate_direction{by.window_bits, by.mode != compressing::alone};
+    };
+    const bool is_server = self == wsolo::role::server;
+    permessage_deflate made(options_of(agreed.mine));
+    made.agree(self, {.from_server = direction(is_server ? agreed.mine : agreed.peers),
+                      .from_client = direction(is_server ? agreed.peers : agreed.mine)});
+    return made;
+}
+
 /// What a writer's messages are compressed by. It outlives the writer.
 class compression {
 public:
@@ -63,24 +99,12 @@ public:
     [[nodiscard]] permessage_deflate& deflate() noexcept { return deflate_; }
     [[nodiscard]] surroundings& around() noexcept { return *around_; }
     /// Bytes that it holds, and the calling thread's compressors.
-    [[nodiscard]] std::size_t memory() const noexcept { return deflate_.memory() + thread().memory(); }
-    static void release_thread() noexcept { thread().release(); }
+    [[nodiscard]] std::size_t memory() const noexcept {
+        return deflate_.memory() + thread_compressors_memory();
+    }
+    static void release_thread() noexcept { release_thread_compressors(); }
 
 private:
-    static wsolo::shared_compressors<wsolo::adapt::zlib::compressor>& thread() noexcept {
-        return wsolo::this_thread_compressors<wsolo::adapt::zlib::compressor>();
-    }
-    static wsolo::deflate_options options_of(const compressing& how) {
-        wsolo::deflate_options options;
-        options.mode = how.mode == compressing::own     ? wsolo::deflate_mode::own_stream
-                       : how.mode == compressing::alone ? wsolo::deflate_mode::no_takeover
-                                                        : wsolo::deflate_mode::shared_compressor;
-        options.kept_window = how.kept_window;
-        options.memory_level = how.memory_level;
-        options.min_size = how.min_size;
-        return options;
-    }
-
     surroundings* around_;
     permessage_deflate deflate_;
 };
@@ -108,6 +132,8 @@ struct history_encoder {
 #else
 
 inline inflating make_reader(const compressing&) { return {}; }
+inline void release_thread_compressors() noexcept {}
+inline std::size_t thread_compressors_memory() noexcept { return 0; }
 
 struct compression {
     compression(const making&, surroundings&) {}

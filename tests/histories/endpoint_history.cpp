@@ -164,8 +164,8 @@ void endpoint_history::draw() {
     draw_options(server_);
     draw_options(client_);
     wanted_ = draws_.one_of({4U, 12U, 30U, 30U, 80U});
-    static constexpr unsigned usual[operations] = {20, 12, 3, 3, 4, 1, 1, 2, 1, 4, 1,
-                                                   1,  20, 2, 2, 2, 4, 1, 1, 1, 1, 2};
+    static constexpr unsigned usual[operations] = {20, 12, 3, 3, 4, 1, 1, 2, 1, 4, 1, 1,
+                                                   20, 2,  2, 2, 4, 1, 1, 1, 1, 2, 2};
     for (std::size_t i = 0; i < operations; ++i) weights_[i] = usual[i] * draws_.one_of({0U, 1U, 1U, 3U});
     weights_[static_cast<std::size_t>(operation::pass_time)] = 20;
     const auto leave_out = [&](std::initializer_list<operation> these) {
@@ -176,6 +176,8 @@ void endpoint_history::draw() {
                    operation::sleep, operation::stall, operation::resume, operation::reset,
                    operation::reset_end, operation::half_close, operation::hangups});
     if (is_healthy_ && !may_jump_) leave_out({operation::jump});
+    draw_compression();
+    if (!server_.agreed.compresses()) leave_out({operation::trim});
     for (const auto* each : {&links_.to_server, &links_.to_client})
         journal::line(0, "%s: latency %d us, rate %llu, buffers %zu/%zu, cut %zu%s%s",
                       each == &links_.to_server ? "to the server" : "to the client",
@@ -184,6 +186,21 @@ void endpoint_history::draw() {
                       links_.proxy ? ", a proxy" : "");
     journal::line(0, "%s, re-enters %u%%, budget %llu", is_healthy_ ? "healthy" : "anything goes", reenters_,
                   static_cast<unsigned long long>(budget_));
+}
+
+/// From a stream of its own: the histories without it stay as they were.
+void endpoint_history::draw_compression() {
+    seeded draw(seed_, 300);
+    if (!WSOLO_TEST_ZLIB || draw.chance(50)) return;
+    server_.agreed.mine = client_.agreed.peers = draw_way(draw);
+    client_.agreed.mine = server_.agreed.peers = draw_way(draw);
+    for (side* each : {&server_, &client_}) {
+        each->agreed.splits = draw.chance(50);
+        const compressing& mine = each->agreed.mine;
+        journal::line(0, "%s compresses: mode %d, %u bits, level of memory %u, keeps %u, from %u bytes%s",
+                      each->name, static_cast<int>(mine.mode), mine.window_bits, mine.memory_level,
+                      mine.kept_window, mine.min_size, each->agreed.splits ? "; receives split frames" : "");
+    }
 }
 
 void endpoint_history::run() {
@@ -197,7 +214,8 @@ void endpoint_history::run() {
     server_.end = &net_->server;
     client_.end = &net_->client;
     for (side* each : {&server_, &client_})
-        each->subject = make_endpoint(each->is_client, each->where, each->how, *each->end, *each);
+        each->subject =
+            make_endpoint(each->is_client, each->where, each->how, each->agreed, *each->end, *each);
     while (number_ < wanted_ && number_ < less_.cut && !journal::is_broken() &&
            (server_.is_running() || client_.is_running()))
         perform();
@@ -328,6 +346,7 @@ void endpoint_history::end_of_history() {
         each->subject.reset();
     }
     net_.reset();
+    release_thread_compressors();
     if (heap::held_blocks() != 0)
         broke(server_, "leak",
               std::to_string(heap::held_bytes()) + " bytes in " + std::to_string(heap::held_blocks()) +

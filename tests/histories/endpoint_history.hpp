@@ -7,6 +7,7 @@
 // - A healthy history has nothing but slow links, small buffers, late handlers and a proxy; its options leave time enough. There
 //   nothing may be lost, and both ends are in order. In any other history the ending must explain what is missing.
 
+#include "compression.hpp"
 #include "endpoint_subject.hpp"
 #include "lone_history.hpp"
 #include "seeded.hpp"
@@ -30,6 +31,8 @@ public:
 
     /// The names of operations that no history of this process has performed.
     [[nodiscard]] static std::string never_performed();
+    /// Of this process' histories: messages that were on a wire compressed.
+    [[nodiscard]] static std::uint64_t compressed_messages() noexcept { return compressed_; }
 
 private:
     enum class operation : std::uint8_t {
@@ -55,6 +58,7 @@ private:
         half_close,
         hangups,
         extra_worker,
+        trim,
         count_
     };
     static constexpr std::size_t operations = static_cast<std::size_t>(operation::count_);
@@ -64,6 +68,7 @@ private:
     struct record {
         std::size_t size = 0;
         bool is_text = false;
+        bool is_noise = false; ///< does not shrink
         bool is_accepted = false;
         bool is_delivered = false;
         bool is_refused = false; ///< by the receiver's inbox
@@ -118,6 +123,7 @@ private:
         wsolo::endpoint_options how;
         span_of_time close_timeout{}, linger_timeout{};
         handled_by where = handled_by::loop;
+        agreement agreed;
         std::unique_ptr<endpoint_subject> subject;
 
         // What was drawn.
@@ -172,6 +178,7 @@ private:
     void draw();
     void draw_links();
     void draw_options(side& of);
+    void draw_compression();
     void perform();
     bool perform(operation which, side& of, seeded& draw);
     errc send_one(side& from, seeded& draw, operation how, std::size_t size);
@@ -215,6 +222,7 @@ private:
     bool ending_ = false;
     bool is_stalled_ = false, was_disturbed_ = false;
     inline static unsigned performed_[operations] = {};
+    inline static std::uint64_t compressed_ = 0;
 };
 
 } // namespace histories

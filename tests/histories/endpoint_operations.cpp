@@ -14,21 +14,24 @@ namespace histories {
 using namespace std::chrono_literals;
 
 const char* const endpoint_history::names[] = {
-    "send",        "burst",       "send_parts",     "send_shared",     "ping",      "close",      "abort",
-    "take_handle", "drop_handle", "send_by_handle", "close_by_handle", "destroy",   "pass_time",  "jump",
-    "sleep",       "stall",       "resume",         "reset",           "reset_end", "half_close", "hangups",
-    "extra_worker"};
+    "send",         "burst",       "send_parts",     "send_shared",     "ping",      "close",      "abort",
+    "take_handle",  "drop_handle", "send_by_handle", "close_by_handle", "destroy",   "pass_time",  "jump",
+    "sleep",        "stall",       "resume",         "reset",           "reset_end", "half_close", "hangups",
+    "extra_worker", "trim"};
 
 namespace {
 
 constexpr std::size_t smallest = 8; // "S000012:" tells whose it is, and its number
 
-std::string payload_of(bool is_client, std::size_t number, std::size_t size) {
+std::string payload_of(bool is_client, std::size_t number, std::size_t size, bool is_noise) {
     char head[16];
     std::snprintf(head, sizeof head, "%c%06zu:", is_client ? 'C' : 'S', number % 1'000'000);
     std::string payload(head, smallest);
     payload.reserve(size);
-    for (std::size_t i = smallest; i < size; ++i) payload += static_cast<char>('a' + (i * 7 + number) % 26);
+    seeded noise(number, is_client ? 401 : 400);
+    for (std::size_t i = smallest; i < size; ++i)
+        payload +=
+            is_noise ? static_cast<char>(noise.below(256)) : static_cast<char>('a' + (i * 7 + number) % 26);
     return payload;
 }
 
@@ -104,9 +107,10 @@ void endpoint_history::callback(side& of, const char* what) {
 
 errc endpoint_history::send_one(side& from, seeded& draw, operation how, std::size_t size) {
     const std::size_t number = from.sent.size();
-    const bool is_text = how != operation::send_shared && draw.chance(60);
-    from.sent.push_back({.size = size, .is_text = is_text});
-    const std::string payload = payload_of(from.is_client, number, size);
+    const bool is_noise = from.agreed.compresses() && number % 4 == 0 && how != operation::send_by_handle;
+    const bool is_text = how != operation::send_shared && draw.chance(60) && !is_noise;
+    from.sent.push_back({.size = size, .is_text = is_text, .is_noise = is_noise});
+    const std::string payload = payload_of(from.is_client, number, size, is_noise);
     spent_ += size;
     errc error = errc::none;
     unsigned frames = 1;
@@ -275,6 +279,11 @@ bool endpoint_history::perform(operation which, side& of, seeded& draw) {
         if (!is_outside || of.where != handled_by::pool || !of.is_running()) return false;
         do_work(of);
         return true;
+    case operation::trim:
+        if (!is_outside || !of.is_running()) return false;
+        of.say("%u: trim", number_);
+        of.subject->trim();
+        return true;
     default: return false;
     }
 }
@@ -378,7 +387,7 @@ errc endpoint_history::side::on_message(bool is_text, std::string_view payload) 
         return errc::none;
     }
     record& it = peer->sent[number];
-    if (payload != payload_of(peer->is_client, number, it.size) || it.is_text != is_text)
+    if (payload != payload_of(peer->is_client, number, it.size, it.is_noise) || it.is_text != is_text)
         all.broke(*this, "content", "message " + std::to_string(number) + " is not what was sent");
     if (!it.is_accepted)
         all.broke(*this, "content", "message " + std::to_string(number) + " was refused, and arrives");
@@ -397,6 +406,11 @@ errc endpoint_history::side::on_message(bool is_text, std::string_view payload) 
     seeded draw(all.seed_, 3'000'000 + ++all.callbacks_);
     if (where == handled_by::coroutine) return errc::none; // it answers later
     all.nested(*this, 3);
+    const bool is_loops = where == handled_by::loop || where == handled_by::lent;
+    if (agreed.compresses() && is_loops && is_running() && draw.chance(5)) {
+        say("trim");
+        subject->trim();
+    }
     if (where == handled_by::pool && draw.chance(handler_sleeps)) {
         const auto span = std::chrono::milliseconds(draw.below(lateness_ms + 1));
         say("the handler sleeps %d ms", static_cast<int>(span.count()));
@@ -558,7 +572,8 @@ void endpoint_history::check_ending(side& of) {
 }
 
 void endpoint_history::check_wire(side& of) {
-    const strict::stream all = strict::parse(of.wire, of.is_client);
+    const strict::stream all = strict::parse(of.wire, of.is_client, false, of.agreed.compresses());
+    const inflating inflate = make_reader(of.agreed.mine);
     if (all.error != "") broke(of, "wire", all.error);
     std::size_t next = 0;
     std::string payload;
@@ -568,10 +583,12 @@ void endpoint_history::check_wire(side& of) {
         if (each.opcode == 8 && of.peer->finishes == 1 && of.peer->ending.peer_closed)
             check_code(*of.peer, each.payload);
         if (each.opcode >= 8) continue;
-        payload += each.payload;
+        payload += each.rsv1 ? inflate(each.payload) : each.payload;
+        if (each.rsv1) ++compressed_;
         if (!each.fin) continue;
         while (next < of.sent.size() &&
-               (!of.sent[next].is_accepted || payload != payload_of(of.is_client, next, of.sent[next].size)))
+               (!of.sent[next].is_accepted ||
+                payload != payload_of(of.is_client, next, of.sent[next].size, of.sent[next].is_noise)))
             if (of.sent[next++].is_accepted && !of.may_lose)
                 broke(of, "wire",
                       "message " + std::to_string(next - 1) + " is not on the wire, later ones are");
@@ -620,6 +637,22 @@ void endpoint_history::check_healthy(side& of) {
         broke(of, "reset", std::to_string(link.lost()) + " bytes on their way to it were lost");
 }
 
+namespace {
+
+/// What deflate_options says.
+std::size_t most_held(const agreement& how) {
+    const compressing& mine = how.mine;
+    const std::size_t slack = 8 * 1024, window = std::size_t{1} << mine.window_bits;
+    const std::size_t sending = mine.mode == compressing::shared ? mine.kept_window
+                                : mine.mode == compressing::own
+                                    ? (std::size_t{512} << mine.memory_level) + 4 * window + slack
+                                    : 0;
+    return sending +
+           (how.peers.mode == compressing::alone ? 0 : (std::size_t{1} << how.peers.window_bits) + slack);
+}
+
+} // namespace
+
 void endpoint_history::check_heap() {
     std::size_t allowed = 200'000;
     for (const side* each : {&server_, &client_}) {
@@ -628,7 +661,13 @@ void endpoint_history::check_heap() {
             how.writing.limits.max_bytes * 5 / 4 + 64 * 1024 + how.writing.limits.control_reserve * 512U;
         allowed += 2 * how.handling.max_bytes + how.handling.max_messages * 64U;
         allowed += 4 * std::max(biggest_, each->peer->reply_size) + 130'000;
+        if (!each->subject || !each->agreed.compresses()) continue;
+        const std::size_t held = each->subject->compression_memory();
+        if (held > most_held(each->agreed))
+            broke(*each, "heap", "its compression holds " + std::to_string(held) + " bytes");
+        allowed += held;
     }
+    allowed += thread_compressors_memory();
     if (heap::held_bytes() > allowed)
         broke(server_, "heap",
               std::to_string(heap::held_bytes()) + " bytes of heap, " + std::to_string(allowed) +

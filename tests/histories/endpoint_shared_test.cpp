@@ -5,6 +5,7 @@
 //
 // WSOLO_HISTORY_SEED and WSOLO_HISTORY_COUNT choose. The same seed draws the same, and threads do as they like.
 
+#include "compression.hpp"
 #include "journal.hpp"
 #include "seeded.hpp"
 #include "survey.hpp"
@@ -112,6 +113,9 @@ std::string message_of(unsigned from, std::uint64_t number, std::size_t size) {
 
 struct handler {
     known* to;
+#if WSOLO_TEST_ZLIB
+    permessage_deflate compression{};
+#endif
     void on_message(auto& whole, wsolo::message&& got) const {
         to->judge_message(got.text());
         seeded draw(to->draws++, 77);
@@ -151,14 +155,19 @@ class one_side {
     using whole_type = wsolo::endpoint<wsolo::adapt::posix_socket, wake_by_pipe, handler, Side, work_in_pool>;
 
 public:
-    one_side(int socket, pool& workers, const wsolo::endpoint_options& how, std::uint64_t seed)
+    one_side(int socket, pool& workers, const wsolo::endpoint_options& how,
+             [[maybe_unused]] const agreement& agreed, std::uint64_t seed)
         : fd_(socket) {
         if (::pipe(pipe_) != 0) std::abort();
         for (const int end : pipe_) ::fcntl(end, F_SETFL, O_NONBLOCK);
         about.draws = seed * 1'000'000;
         about.replies = seeded(seed, 5).one_of({0U, 10U, 50U});
+        handler to{&about};
+#if WSOLO_TEST_ZLIB
+        if (agreed.compresses()) to.compression = compression_of(agreed, Side::self);
+#endif
         whole_ = std::make_unique<whole_type>(wsolo::adapt::posix_socket(socket), wake_by_pipe{pipe_[1]},
-                                              handler{&about}, how, Side{}, work_in_pool{&workers});
+                                              std::move(to), how, Side{}, work_in_pool{&workers});
         handle_ = whole_->handle();
     }
     ~one_side() {
@@ -289,8 +298,13 @@ void run_threads(std::uint64_t seed) {
                   by_server ? "server" : "client", buffer);
     {
         pool workers(2);
-        one_side<wsolo::server_side> server(ends[0], workers, options_of(draw), seed);
-        one_side<wsolo::client_side<>> client(ends[1], workers, options_of(draw), seed + 1'000'000);
+        agreement servers;
+        if (seeded ways(seed, 6); WSOLO_TEST_ZLIB && ways.chance(50))
+            servers = {.mine = draw_way(ways), .peers = draw_way(ways)};
+        const agreement clients{.mine = servers.peers, .peers = servers.mine};
+        const wsolo::endpoint_options one = options_of(draw), other = options_of(draw);
+        one_side<wsolo::server_side> server(ends[0], workers, one, servers, seed);
+        one_side<wsolo::client_side<>> client(ends[1], workers, other, clients, seed + 1'000'000);
         std::vector<std::thread> threads;
         threads.emplace_back([&] { server.loop(); });
         threads.emplace_back([&] { client.loop(); });

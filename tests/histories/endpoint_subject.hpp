@@ -8,6 +8,7 @@
 //   thread plays them all.
 
 #include "heap_meter.hpp"
+#include "subject.hpp"
 
 #include <wsolo/testing/pair.hpp>
 
@@ -99,6 +100,8 @@ public:
     virtual void resume_coroutine() = 0;
     virtual void destroy() = 0;
     virtual bool is_alive() const = 0;
+    virtual void trim() = 0; ///< the compression's memory, between messages
+    virtual std::size_t compression_memory() const = 0;
 
     virtual std::size_t queued_bytes() const = 0;
     virtual std::size_t queued_frames() const = 0;
@@ -108,7 +111,12 @@ public:
 
 /// Drives it on that end, from now on.
 std::unique_ptr<endpoint_subject> make_endpoint(bool is_client, handled_by where,
-                                                const wsolo::endpoint_options& how,
+                                                const wsolo::endpoint_options& how, const agreement& agreed,
                                                 wsolo::testing::pair_end& end, endpoint_surroundings& around);
+std::unique_ptr<endpoint_subject> make_compressing_endpoint(bool is_client, handled_by where,
+                                                            const wsolo::endpoint_options& how,
+                                                            const agreement& agreed,
+                                                            wsolo::testing::pair_end& end,
+                                                            endpoint_surroundings& around);
 
 } // namespace histories

@@ -28,7 +28,7 @@ struct shrinking {
 class lone_history final : surroundings, lone_thread, oracle {
 public:
     lone_history(std::uint64_t seed, const making& how, const shrinking& less)
-        : oracle(how.client, how.when_full, make_reader(how.compression)),
+        : oracle(how.client, how.when_full, make_reader(how.compression), how.compression.growth()),
           seed_(seed),
           how_(how),
           less_(less),

@@ -20,7 +20,9 @@ namespace histories {
 class shared_history final : surroundings, oracle {
 public:
     shared_history(std::uint64_t seed, const making& how)
-        : oracle(how.client, how.when_full, make_reader(how.compression)), seed_(seed), how_(how) {}
+        : oracle(how.client, how.when_full, make_reader(how.compression), how.compression.growth()),
+          seed_(seed),
+          how_(how) {}
 
     static making draw(std::uint64_t seed);
     void run();

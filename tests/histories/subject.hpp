@@ -34,6 +34,18 @@ struct compressing {
     std::uint8_t memory_level = 8;
     std::uint32_t kept_window = 2048;
     std::uint32_t min_size = 0;
+
+    /// Bytes that a frame may have more than it had: a stream of its own goes on where a message does not shrink.
+    [[nodiscard]] std::size_t growth() const noexcept { return mode == own ? 128 + 6 : 0; }
+};
+
+/// What both sides have agreed on, as one of them sees it.
+struct agreement {
+    compressing mine, peers;
+    bool splits = false; ///< what it receives comes in smaller frames than were sent
+
+    /// Both do, each in its way, or neither.
+    [[nodiscard]] bool compresses() const noexcept { return mine.mode != compressing::none; }
 };
 
 /// How the writer under test is made.

@@ -6,8 +6,8 @@
 // - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
 //   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
 // - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
-// - It is shorter than the message, so that a queue within its budget stays within it. What does not shrink, or finds no room
-//   (writer_limits::max_bytes), leaves as it is.
+// - It is shorter than the message, or longer by what the budget has room for, so that a queue within its budget stays within it.
+//   What finds no room (writer_limits::max_bytes), or would be longer than a message may be, leaves as it is.
 
 #include "../core/bytes.hpp"
 #include "../core/result.hpp"
@@ -18,14 +18,17 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Bytes that an encoder is given to work in, beyond those that it may use.
 inline constexpr std::size_t encoder_work_room = 16;
+/// Bytes by which it may make a message longer, at most.
+inline constexpr std::size_t encoder_growth = 128;
 
 /// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
 /// - `deflate(message, to)`: writes to the front of `to` what leaves in the message's place, with RSV1 on its frame (RFC 7692 §6),
-///   and returns its size: below the message's, and at most to.size() - encoder_work_room. 0: it leaves as it is. The writing
-///   thread, with no lock held. What it holds from one message to the next is its own: the writer's budget does not count it.
+///   and returns its size: at most to.size() - encoder_work_room, which is up to encoder_growth above the message's. 0: it leaves
+///   as it is. The writing thread, with no lock held. What it holds from one message to the next is its own: the writer's budget
+///   does not count it.
 /// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
-///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message;
-///   an error (out_of_memory) says that another time it may be possible. `note_sent(message)`: a form that deflate_alone() made
+///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message, and
+///   shorter than it; an error (out_of_memory) says that another time it may be possible. `note_sent(message)`: a form that deflate_alone() made
 ///   leaves next.
 /// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
 template <class T>

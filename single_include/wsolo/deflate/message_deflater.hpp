@@ -7,8 +7,8 @@
 // - Called in the order of the wire, after every step that may still drop a message: a message that was deflated is sent.
 //   That is how this side knows the contents of the peer's window.
 // - A message that is sent uncompressed enters no window.
-// - What is compressed is shorter than the message. Uncompressed is always possible: a stream of one's own is then reset, and
-//   refers to nothing from before.
+// - What is compressed is shorter than the message; in a stream of one's own it may be a little longer (most_growth), so that the
+//   stream goes on. Uncompressed is always possible: such a stream is then reset, and refers to nothing from before.
 // - Memory is taken at the first message that is compressed. Forgetting is always legal, so trim() gives back all of it.
 
 #include "../wsolo.hpp"
@@ -79,26 +79,30 @@ public:
 
     /// What a compressor needs of `to` beyond what it may leave there.
     static constexpr std::size_t work_room = 16;
+    /// Bytes by which own_stream makes a message longer that does not shrink, at most: sent uncompressed it would cost the stream all
+    /// that it remembers. A message as long as the window does so in any case, and goes uncompressed.
+    static constexpr std::size_t most_growth = 128;
 
     /// Writes the message to the front of `to`, compressed, and remembers it: it is sent next, as one message with RSV1 on its
-    /// first frame. How many bytes it has: fewer than the message, and at most to.size() - work_room. 0: the message is sent
-    /// uncompressed, because it is short (deflate_options::min_size) or empty, does not shrink, does not fit, or there is no memory;
-    /// or the window that was agreed on is one of 8 bits, which no compressor has. O(n).
+    /// first frame. How many bytes it has: fewer than the message, in own_stream up to most_growth more, and at most
+    /// to.size() - work_room. 0: the message is sent uncompressed, because it is short (deflate_options::min_size) or empty, does
+    /// not shrink, does not fit, or there is no memory; or the window that was agreed on is one of 8 bits, which no compressor
+    /// has. O(n).
     [[nodiscard]] std::size_t deflate(const_bytes message, mutable_bytes to) noexcept {
         if (!wants(message)) return 0;
         if (mode_ == deflate_mode::own_stream) return deflate_own(message, to);
         Compressor* const one = this_thread_compressors<Compressor>().get(settings_);
         if (one == nullptr) return 0;
-        if (mode_ == deflate_mode::no_takeover) return size_of(run(*one, message, to));
+        if (mode_ == deflate_mode::no_takeover) return size_of(shrink(*one, message, to));
         if (!kept_.empty()) one->set_dictionary(std::as_const(kept_).view());
-        const std::size_t size = size_of(run(*one, message, to));
+        const std::size_t size = size_of(shrink(*one, message, to));
         if (size != 0) remember(message);
         return size;
     }
     /// The same, appended to `out`. False, with `out` as it was: sent uncompressed.
     [[nodiscard]] bool deflate(const_bytes message, byte_buffer& out) noexcept {
         if (!wants(message)) return false;
-        const std::size_t before = out.size(), room = message.size() + work_room;
+        const std::size_t before = out.size(), room = message.size() + most_growth + work_room;
         std::byte* const to = out.extend(room);
         if (to == nullptr) return false;
         const std::size_t size = deflate(message, mutable_bytes(to, room));
@@ -119,7 +123,7 @@ public:
         if (shared_form() == 1) settings.window_bits = detail::min_send_bits;
         Compressor* const one = this_thread_compressors<Compressor>().get(settings);
         if (one == nullptr) return errc::out_of_memory;
-        return run(*one, message, to);
+        return shrink(*one, message, to);
     }
 
     /// A message was sent that was compressed elsewhere, referring to nothing before it (frames for many connections): the
@@ -151,15 +155,25 @@ private:
 
     [[nodiscard]] std::size_t deflate_own(const_bytes message, mutable_bytes to) noexcept {
         if (!own_.is_open() && !own_.open(settings_)) return 0;
-        const std::size_t size = size_of(run(own_, message, to));
+        const bool fills_window = message.size() >> settings_.window_bits != 0;
+        const std::size_t most = fills_window ? message.size() - 1 : message.size() + most_growth;
+        const std::size_t size = size_of(run(own_, message, first_of(to, most)));
         if (size == 0) own_.reset(); // it has seen what the peer will not
         return size;
     }
 
-    /// Compresses to the front of `to`: how many bytes, fewer than the message has. 0: it would be more, or does not fit.
+    /// run(), to fewer bytes than the message has.
+    [[nodiscard]] static result<std::size_t> shrink(Compressor& one, const_bytes message,
+                                                    mutable_bytes to) noexcept {
+        return run(one, message, first_of(to, message.size() - 1));
+    }
+    /// Of `to` what `most` bytes need.
+    [[nodiscard]] static mutable_bytes first_of(mutable_bytes to, std::size_t most) noexcept {
+        return to.first(std::min(to.size(), most + work_room));
+    }
+    /// Compresses to the front of `to`: how many bytes, at most to.size() - work_room. 0: it would be more.
     [[nodiscard]] static result<std::size_t> run(Compressor& one, const_bytes message,
                                                  mutable_bytes to) noexcept {
-        const std::size_t plain = message.size();
         std::size_t made = 0;
         while (to.size() - made >= work_room) { // with less a compressor need not make progress
             const codec_step step = one.compress(message, to.subspan(made));
@@ -168,7 +182,7 @@ private:
             if (step.status == codec_status::done) {
                 WSOLO_ASSERT(made > tail_size, "a compressor's flush ends with an empty block");
                 const std::size_t size = made - tail_size;
-                return size < plain && size <= to.size() - work_room ? size : 0;
+                return size <= to.size() - work_room ? size : 0;
             }
             if (step.status == codec_status::out_of_memory) return errc::out_of_memory;
             if (step.status != codec_status::more) break;

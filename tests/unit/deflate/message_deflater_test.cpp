@@ -42,7 +42,9 @@ TEST_CASE("every size in every mode and window is what was sent", "[deflate][def
                         if (peer.message(*payload) != text) FAIL("not what was sent: " << size);
                     }
                 }
-                CHECK(compressed == 5); // all but the empty ones and the shortest, and none that grows
+                // All but the empty ones and the shortest; of those that grow the ones that leave something in the window.
+                const bool goes_on = mode == deflate_mode::own_stream && takeover;
+                CHECK(compressed == (goes_on ? 5U + 4U : 5U));
             }
         }
     }
@@ -129,9 +131,53 @@ TEST_CASE("earlier messages make later ones small, where they may", "[deflate][d
     CHECK(ratio({.min_size = 256}) == 1.0); // short ones go as they are
 }
 
+TEST_CASE("a stream goes on after a message that does not shrink", "[deflate][deflater]") {
+    for (std::uint8_t bits = 9; bits <= 15; ++bits) {
+        for (std::uint8_t memory_level = 5; memory_level <= 9; ++memory_level) {
+            for (const std::size_t size : std::initializer_list<std::size_t>{
+                     1, 2, 125, 300, 500, 1000, 3000, 7000, 15000, 32000, 32767, 32768, 40000, 100000}) {
+                INFO(int{bits} << " " << int{memory_level} << " " << size);
+                const deflate_options options{
+                    .mode = deflate_mode::own_stream, .memory_level = memory_level, .min_size = 0};
+                zlib_deflater out({bits, true}, options), fresh({bits, true}, options);
+                plain_inflater peer(bits);
+                const std::string text = noise(200, 7), strange = noise(size);
+                REQUIRE(peer.message(deflated(out, text).value()) == text); // it grows, too
+                REQUIRE(peer.message(deflated(out, chat(1)).value()) == chat(1));
+                const auto made = deflated(out, strange);
+                // What pushes all else out of the window goes as it is.
+                CHECK(made.has_value() == (size < std::size_t{1} << bits));
+                if (made) {
+                    CHECK(made->size() <= size + zlib_deflater::most_growth);
+                    CHECK(peer.message(*made) == strange);
+                }
+                const std::string next = chat(2);
+                const auto after = deflated(out, next);
+                REQUIRE(after);
+                CHECK(peer.message(*after) == next);
+                const std::size_t alone = deflated(fresh, next)->size();
+                if (size <= 125) CHECK(after->size() < alone / 2); // it still refers to the first
+            }
+        }
+    }
+    // With every tenth message random the others take hardly more than without.
+    for (const bool is_mixed : {false, true}) {
+        zlib_deflater out({15, true}, {.mode = deflate_mode::own_stream, .min_size = 0});
+        std::size_t plain = 0, sent = 0;
+        for (std::size_t i = 0; i < 500; ++i) {
+            if (is_mixed && i % 10 == 9) CHECK(deflated(out, noise(170, i))->size() <= 170 + 16);
+            plain += chat(i).size();
+            sent += deflated(out, chat(i))->size();
+        }
+        INFO(sent << " of " << plain << " bytes");
+        CHECK(sent * 10 < plain * 2);
+    }
+}
+
 TEST_CASE("what grows is sent as it is, and no later message refers to it", "[deflate][deflater]") {
     for (const std::size_t size : std::initializer_list<std::size_t>{1, 2, 3, 10, 255, 256, 5000, 100000}) {
         for (const deflate_mode mode : all_modes) {
+            if (mode == deflate_mode::own_stream && size < 32768) continue; // so much more is sent
             zlib_deflater out({15, true}, {.mode = mode, .min_size = 0});
             plain_inflater peer;
             CHECK(peer.message(deflated(out, chat(1)).value()) == chat(1));
@@ -145,7 +191,7 @@ TEST_CASE("what grows is sent as it is, and no later message refers to it", "[de
     // A message that was sent uncompressed is not in the peer's window.
     for (const deflate_mode mode : all_modes) {
         zlib_deflater out({15, true}, {.mode = mode, .min_size = 0});
-        const std::string strange = noise(1000);
+        const std::string strange = noise(mode == deflate_mode::own_stream ? 33000 : 1000);
         REQUIRE_FALSE(deflated(out, strange));
         CHECK_FALSE(deflated(out, strange));
     }
@@ -172,6 +218,27 @@ TEST_CASE("what does not fit is sent as it is, to the byte", "[deflate][deflater
         zlib_deflater out({15, true}, {.mode = mode});
         CHECK(out.deflate(wsolo::bytes_of(text), wsolo::mutable_bytes()) == 0);
     }
+}
+
+TEST_CASE("what grows by more than there is room for is sent as it is, to the byte", "[deflate][deflater]") {
+    const std::string text = noise(5000);
+    const deflate_options options{.mode = deflate_mode::own_stream, .min_size = 0};
+    const std::size_t needed =
+        deflated(*std::make_unique<zlib_deflater>(deflate_direction{15, true}, options), text)->size();
+    CHECK(needed > text.size());
+    for (const std::size_t more : {std::size_t{0}, std::size_t{1}}) {
+        zlib_deflater out({15, true}, options);
+        std::vector<std::byte> room(needed + zlib_deflater::work_room - more);
+        CHECK(out.deflate(wsolo::bytes_of(text), wsolo::mutable_bytes(room)) == (more == 0 ? needed : 0));
+    }
+    // Little memory makes many blocks: 5 bytes for each 127.
+    zlib_deflater small({15, true}, {.mode = deflate_mode::own_stream, .memory_level = 1, .min_size = 0});
+    CHECK(deflated(small, noise(3000)));
+    CHECK_FALSE(deflated(small, noise(4000, 9)));
+    // What is sent to many, or remembered by itself, does not grow at all.
+    std::vector<std::byte> room(6000);
+    zlib_deflater own({15, true}, options);
+    CHECK(own.deflate_alone(wsolo::bytes_of(text), wsolo::mutable_bytes(room)).value() == 0);
 }
 
 TEST_CASE("the empty message goes uncompressed, first, twice and after another", "[deflate][deflater]") {

@@ -397,6 +397,36 @@ TEMPLATE_TEST_CASE("what an endpoint sends is compressed, in the order of the wi
     }
 }
 
+TEMPLATE_TEST_CASE("an endpoint's own stream goes on where a message does not shrink",
+                   "[deflate][permessage_deflate]", wsolo::server_side, wsolo::client_side<>) {
+    std::size_t sent[2] = {};
+    for (const bool is_mixed : {false, true}) {
+        wsolo::testing::pair net;
+        auto& mine = TestType::self == role::server ? net.server : net.client;
+        auto& peers = TestType::self == role::server ? net.client : net.server;
+        wsolo::testing::paired<keeping, TestType> side(
+            mine.transport(), mine.wake(),
+            agreed(TestType::self, {}, {.mode = deflate_mode::own_stream, .min_size = 0}));
+        mine.drive(side);
+        strings wanted;
+        std::string received;
+        for (std::size_t i = 0; i < 300; ++i) {
+            wanted.push_back(is_mixed && i % 10 == 9 ? noise(170, i) : chat(i));
+            REQUIRE(side.send_binary(wsolo::bytes_of(wanted.back())) == errc::none);
+            if (i % 7 != 0) continue;
+            net.run_for(20ms);
+            received += peers.receive();
+        }
+        net.run_for(5s);
+        received += peers.receive();
+        support::plain_inflater peer;
+        CHECK(inflated_by_peer(received, peer) == wanted); // all of it compressed
+        sent[is_mixed ? 1 : 0] = received.size();
+    }
+    // 30 of 300 messages were replaced by ones that do not shrink: the others take what they took.
+    CHECK(sent[1] <= sent[0] * 12 / 10 + 30 * (170 + 30));
+}
+
 TEST_CASE("a frame for many is compressed once a window, and no stream diverges",
           "[deflate][permessage_deflate]") {
     struct member {

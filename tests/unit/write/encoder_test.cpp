@@ -25,6 +25,7 @@ struct notes {
     std::size_t least = 100;
     int refuses = 0;                ///< so many more leave as they are
     bool grows = false;             ///< a shared frame would not shrink
+    bool fills = false;             ///< all the room that it is given, if it is more than the message has
     bool lacks = false;             ///< there is no memory for a shared frame's form
     std::vector<std::size_t> rooms; ///< that it was given
     std::function<void()> meanwhile;
@@ -39,7 +40,8 @@ struct counting {
     std::size_t deflate(wsolo::const_bytes message, wsolo::mutable_bytes to) noexcept {
         if (all->refuses > 0 && all->refuses-- > 0) return 0;
         const std::string text(wsolo::text_of(message));
-        const std::string made = "Z" + std::to_string(all->encoded.size()) + text[0];
+        std::string made = "Z" + std::to_string(all->encoded.size()) + text[0];
+        if (all->fills) made.resize(to.size() - wsolo::encoder_work_room, '+');
         all->encoded.push_back(text);
         all->rooms.push_back(to.size());
         if (all->meanwhile) std::exchange(all->meanwhile, nullptr)();
@@ -398,13 +400,100 @@ TEMPLATE_TEST_CASE("an encoder is given so much room, and no more", "[write][enc
     notes seen;
     writer_fixture<TestType, counting> f(options, counting{&seen});
     for (const std::size_t size :
-         {std::size_t{100}, std::size_t{82'768}, std::size_t{82'769}, std::size_t{390'000}}) {
+         {std::size_t{100}, std::size_t{82'640}, std::size_t{82'641}, std::size_t{390'000}}) {
         REQUIRE(f.out->send_text(long_text('a', size)) == errc::none);
         CHECK(f.pump_all() == pump_status::idle);
     }
-    // Less than the message, or an eighth of the budget and 32 KiB; and what it may work in.
-    CHECK(seen.rooms == std::vector<std::size_t>{99 + 16, 82'767 + 16, 82'768 + 16, 82'768 + 16});
+    // 128 more than the message, or an eighth of the budget and 32 KiB; and what it may work in.
+    CHECK(seen.rooms == std::vector<std::size_t>{100 + 128 + 16, 82'768 + 16, 82'768 + 16, 82'768 + 16});
     CHECK(frames_of(f) == strings{"*Z0a", "*Z1a", "*Z2a", "*Z3a"});
+}
+
+TEMPLATE_TEST_CASE("a message may grow where the budget has room for it, header and all", "[write][encoder]",
+                   server, client) {
+    constexpr std::size_t header_growth = 6, most = wsolo::encoder_growth + header_growth;
+    for (const std::size_t size : {std::size_t{100}, std::size_t{125}, std::size_t{126}, std::size_t{65'500},
+                                   std::size_t{65'535}, std::size_t{65'536}}) {
+        for (const std::size_t left : {std::size_t{0}, std::size_t{1}, std::size_t{6}, std::size_t{7},
+                                       std::size_t{40}, most - 1, most, most + 1, std::size_t{100'000}}) {
+            INFO(size << " bytes, " << left << " left");
+            wsolo::writer_options options;
+            options.limits.max_bytes = 400'000; // so that its eighth is no bound here
+            const std::size_t head = wsolo::encoded_size<TestType::self>(size) - size;
+            const std::size_t other_head = wsolo::encoded_size<TestType::self>(65536) - 65536;
+            const std::size_t more = 400'000 - left - size - head - other_head - 2 * (16 + 80);
+            notes seen;
+            seen.fills = true;
+            writer_fixture<TestType, counting> f(options, counting{&seen});
+            f.wire.then({io_status::would_block, 1, 0});
+            REQUIRE(f.out->send_text(long_text('a', size)) == errc::none);
+            REQUIRE(f.out->send_uncompressed(opcode::text, wsolo::bytes_of(long_text('m', more))) ==
+                    errc::none);
+            CHECK(400'000 - f.out->queued_bytes() == left);
+            CHECK(f.out->pump().status == pump_status::blocked);
+            const std::size_t growth = std::min(left, most) - std::min(left, header_growth);
+            CHECK(seen.rooms == std::vector{size + growth + 16});
+            CHECK(f.out->queued_bytes() <= options.limits.max_bytes);
+            CHECK(f.pump_all() == pump_status::idle);
+            CHECK(frames_of(f) == strings{"*Z" + std::to_string(size + growth), "m" + std::to_string(more)});
+            CHECK(f.out->report().bytes_written == f.wire.bytes().size());
+            CHECK(f.out->queued_bytes() == 0);
+        }
+    }
+    // Nor is it longer than a message may be.
+    wsolo::writer_options options;
+    options.limits.max_message = 1010;
+    notes seen;
+    seen.fills = true;
+    writer_fixture<TestType, counting> f(options, counting{&seen});
+    for (const std::size_t size : {std::size_t{1000}, std::size_t{1010}})
+        REQUIRE(f.out->send_text(long_text('a', size)) == errc::none);
+    CHECK(f.pump_all() == pump_status::idle);
+    CHECK(seen.rooms == std::vector<std::size_t>{1010 + 16, 1010 + 16});
+}
+
+TEMPLATE_TEST_CASE("what a message may grow by is kept for it while it is encoded, and no longer",
+                   "[write][encoder]", server, client) {
+    for (const bool refuses : {false, true}) {
+        wsolo::writer_options options;
+        const std::size_t charge = wsolo::encoded_size<TestType::self>(1) + 16 + 80;
+        options.limits.max_bytes = wsolo::encoded_size<TestType::self>(1000) + 16 + 80 + charge + 134;
+        notes seen;
+        seen.fills = true;
+        writer_fixture<TestType, counting> f(options, counting{&seen});
+        std::vector<errc> answers;
+        seen.meanwhile = [&] {
+            for (int i = 0; i < 2; ++i)
+                answers.push_back(f.out->send_uncompressed(opcode::text, wsolo::bytes_of("x")));
+            if (refuses) f.out->abort();
+        };
+        f.wire.then({io_status::would_block, 0, 0});
+        REQUIRE(f.out->send_text(long_text('a', 1000)) == errc::none);
+        const auto status = f.out->pump().status;
+        CHECK(answers == std::vector{errc::none, errc::queue_full});
+        CHECK(f.out->queued_bytes() <= options.limits.max_bytes);
+        if (refuses) {
+            CHECK(status == pump_status::finished);
+            continue;
+        }
+        CHECK(f.pump_all() == pump_status::idle);
+        CHECK(frames_of(f) == strings{"*Z1128", "x"});
+        // All of the budget is free again.
+        REQUIRE(f.out->send_uncompressed(opcode::text, wsolo::bytes_of(long_text('b', 1000))) == errc::none);
+        REQUIRE(f.out->send_uncompressed(opcode::text, wsolo::bytes_of(std::string(133, 'c'))) == errc::none);
+    }
+}
+
+TEST_CASE("a message that grows does not use up a quantum", "[write][encoder]") {
+    wsolo::writer_options options;
+    options.pump_quantum = 20000;
+    notes seen;
+    seen.fills = true;
+    writer_fixture<server, counting> f(options, counting{&seen});
+    f.wire.then({io_status::ok, 1, 0}); // fewer bytes than it has grown by
+    REQUIRE(f.out->send_text(long_text('a')) == errc::none);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(frames_of(f) == strings{"*Z1128"});
 }
 
 TEST_CASE("an abort in the middle of encoding ends it", "[write][encoder]") {

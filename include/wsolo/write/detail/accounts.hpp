@@ -10,6 +10,7 @@
 //   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
 
 #include "../../core/limit.hpp"
+#include "../encoder.hpp"
 #include "../options.hpp"
 #include "../report.hpp"
 #include "batch.hpp"
@@ -19,7 +20,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
 struct holdings {
     std::size_t data_bytes = 0;
-    std::size_t reserved_bytes = 0; ///< granted to waiting senders, overhead included
+    std::size_t reserved_bytes =
+        0; ///< granted to waiting senders, overhead included, and to the message that is encoded
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data
@@ -49,6 +51,9 @@ struct holdings {
         return of == lane_id::data ? data_frames : control_frames[static_cast<std::size_t>(of)];
     }
 };
+
+/// Bytes by which a frame's header grows with its payload, at most: its length of 16 bits becomes one of 64 (RFC 6455 §5.2).
+inline constexpr std::size_t header_growth = 6;
 
 /// What would be dropped from the queue to make room.
 struct relief {
@@ -130,6 +135,14 @@ public:
     /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
         return max_bytes_ / 8 + std::size_t{32} * 1024;
+    }
+
+    /// Bytes by which one frame may grow when it is encoded: as far as the budget has room for them now.
+    [[nodiscard]] std::size_t encoding_growth(const holdings& held) const noexcept {
+        constexpr std::size_t most = encoder_growth + header_growth;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        return left < most ? left : most;
     }
 
     /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.

@@ -229,8 +229,8 @@ private:
     std::size_t encode(round& now, const batch& plan) {
         std::size_t saved = 0;
         while (now.plain != nullptr) {
-            entry* const made = encode_entry(encoder_, *now.plain, box.encoding_room());
-            if (made != nullptr) saved += now.plain->size - made->size;
+            entry* const made = encode_entry(encoder_, *now.plain, now.scan.growth, box.encoding_room());
+            if (made != nullptr && made->size < now.plain->size) saved += now.plain->size - made->size;
             errands todo;
             box.settle_encoded(now, made, plan, todo);
             todo.run();

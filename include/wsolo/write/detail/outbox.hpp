@@ -298,7 +298,7 @@ public:
             if constexpr (Encodes) {
                 if (!is_urgent && !how.is_encoded) {
                     how.scan = {};
-                    how.plain = queue_->claim_encodable(how.scan, plan.max_bytes());
+                    how.plain = queue_->claim_encodable(how.scan, plan.max_bytes(), books_);
                     if (how.plain != nullptr) return next_step::encode;
                 }
             }
@@ -314,11 +314,15 @@ public:
     void settle_encoded(round& how, entry* made, const batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         queue_->settle_encoded(how.scan, made, books_, todo);
-        how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes());
+        how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes(), books_);
         how.is_encoded = how.plain == nullptr;
     }
-    /// Bytes that one message may have once it is encoded. Without the lock: it never changes.
-    [[nodiscard]] std::size_t encoding_room() const noexcept { return books_.encoding_room(); }
+    /// Bytes that one message may have once it is encoded: to a peer that limits what it receives before it decodes it, the message
+    /// is no longer than the others. Without the lock: it never changes.
+    [[nodiscard]] std::size_t encoding_room() const noexcept {
+        const std::size_t room = books_.encoding_room();
+        return room < max_message_ ? room : max_message_;
+    }
 
     /// How things stand while a write is in flight.
     struct standing {

@@ -60,6 +60,7 @@ struct encoding_scan {
     std::size_t bytes = 0;   ///< of the write
     std::size_t entries = 0; ///< that it names
     std::size_t plain = 0;   ///< bytes of those that were claimed
+    std::size_t growth = 0;  ///< bytes that `last` may grow by: the budget keeps them for it meanwhile
 
     /// Of messages that are encoded before one write (writer_options::max_gather): what it costs delays the bytes that could leave.
     static constexpr std::size_t quantum = std::size_t{64} * 1024;
@@ -293,7 +294,8 @@ public:
 
     /// The next frame, after those of `scan`, that the next write would name and that is to be encoded first, or nullptr. It gives
     /// way to nothing any more. `max_bytes`: of one write. Over all calls for one write O(its entries).
-    [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes) noexcept {
+    [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes,
+                                         const accounts& books) noexcept {
         entry* item = scan.last == nullptr ? of(lane_id::data).entries.first() : scan.last->next;
         for (; item != nullptr; item = item->next) {
             if (scan.entries == batch::max_entries || scan.bytes >= max_bytes ||
@@ -307,12 +309,15 @@ public:
         if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
+        scan.growth = books.encoding_growth(held);
+        held.reserved_bytes += scan.growth;
         return scan.last = item;
     }
     /// What was claimed last is encoded: `made` takes its place, or it leaves as it is where that is null.
     void settle_encoded(encoding_scan& scan, entry* made, const accounts& books, errands& todo) noexcept {
         entry* const plain = scan.last;
         plain->kind = entry_kind::item;
+        held.reserved_bytes -= scan.growth;
         scan.bytes += made == nullptr ? plain->size : made->size;
         if (made == nullptr) return;
         scan.last = made;
