@@ -194,18 +194,15 @@ using mutable_bytes = std::span<std::byte>;
     return static_cast<std::uint16_t>(std::to_integer<unsigned>(from[0]) << 8 |
                                       std::to_integer<unsigned>(from[1]));
 }
-
 [[nodiscard]] constexpr std::uint64_t load_be64(const std::byte* from) noexcept {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value = value << 8 | std::to_integer<std::uint64_t>(from[i]);
     return value;
 }
-
 constexpr void store_be16(std::byte* to, std::uint16_t value) noexcept {
     to[0] = static_cast<std::byte>(value >> 8);
     to[1] = static_cast<std::byte>(value);
 }
-
 constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
     for (int i = 0; i < 8; ++i) to[i] = static_cast<std::byte>(value >> (56 - 8 * i));
 }
@@ -680,7 +677,18 @@ struct error_info {
 
 namespace detail {
 
-inline constexpr error_info error_table[] = {
+/// error_info with plain pointers: a compiler that makes 260 views of them, in every source, takes as long as for a room.
+struct error_row {
+    errc code;
+    const char* name;
+    const char* text;
+    const char* section;
+    blame who;
+    error_kind kind;
+    std::uint16_t close_status;
+};
+
+inline constexpr error_row error_table[] = {
     {errc::none, "none", "no error", "", blame::nobody, error_kind::none, 0},
     {errc::reserved_bits_set, "reserved_bits_set",
      "a reserved bit is set and no extension gives it a meaning", "RFC 6455 §5.2", blame::remote,
@@ -895,39 +903,52 @@ inline constexpr error_info error_table[] = {
 
 consteval bool error_table_is_in_order() {
     std::size_t row = 0;
-    for (const error_info& info : error_table) {
-        if (static_cast<std::size_t>(info.code) != row++) return false;
+    for (const error_row& each : error_table) {
+        if (static_cast<std::size_t>(each.code) != row++) return false;
     }
     return row == static_cast<std::size_t>(errc::would_deadlock) + 1;
 }
 static_assert(error_table_is_in_order(), "give every errc its row, in the order of the enumerators");
 
-} // namespace detail
-
-/// The row of `code`. O(1).
-[[nodiscard]] constexpr const error_info& info(errc code) noexcept {
-    return detail::error_table[static_cast<std::size_t>(code)];
+[[nodiscard]] constexpr const error_row& row_of(errc code) noexcept {
+    return error_table[static_cast<std::size_t>(code)];
 }
 
-/// The enumerator's own name, for logs.
-[[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return info(code).name; }
-/// One sentence for people.
-[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
-/// The section of the RFC that states the rule, or empty.
-[[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
+} // namespace detail
+
+/// All that is said of `code`. O(1), and the lengths of its strings are counted.
+[[nodiscard]] constexpr error_info info(errc code) noexcept {
+    const detail::error_row& row = detail::row_of(code);
+    return {row.code, row.name, row.text, row.section, row.who, row.kind, row.close_status};
+}
+
+/// The enumerator's own name, for logs. A literal.
+[[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return detail::row_of(code).name; }
+/// One sentence for people. A literal.
+[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return detail::row_of(code).text; }
+/// The section of the RFC that states the rule, or empty. A literal.
+[[nodiscard]] constexpr std::string_view section_of(errc code) noexcept {
+    return detail::row_of(code).section;
+}
 /// The side that broke the rule.
-[[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
+[[nodiscard]] constexpr blame blame_of(errc code) noexcept { return detail::row_of(code).who; }
 
 /// Whether the peer broke a rule of the protocol, in a frame or in the handshake.
 [[nodiscard]] constexpr bool is_protocol_violation(errc code) noexcept {
-    return info(code).kind == error_kind::violation;
+    return detail::row_of(code).kind == error_kind::violation;
 }
 /// Whether the peer passed a bound or a policy of this side; what it sent was legal.
-[[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
+[[nodiscard]] constexpr bool is_limit(errc code) noexcept {
+    return detail::row_of(code).kind == error_kind::limit;
+}
 /// Whether a call was not granted. The data that it was to send still belongs to the caller.
-[[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
+[[nodiscard]] constexpr bool is_refusal(errc code) noexcept {
+    return detail::row_of(code).kind == error_kind::refusal;
+}
 /// Whether the code tells how an accepted item, a wait or a connection ended.
-[[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
+[[nodiscard]] constexpr bool is_outcome(errc code) noexcept {
+    return detail::row_of(code).kind == error_kind::outcome;
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -1041,7 +1062,7 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
+/// A key source with a single key in it, for a single frame. A value: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:
@@ -1218,7 +1239,7 @@ enum class role : std::uint8_t { server, client };
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A server: what it sends goes out as it is. Empty.
+/// A server: what it sends goes out as it is. An empty value.
 class server_side {
 public:
     /// Which of the two it is.
@@ -1234,7 +1255,7 @@ public:
 };
 
 /// A client: each frame that it sends is masked with a fresh key from `Keys`, which is owned (`random_keys`, the default),
-/// or referred to (`random_keys&`: it then outlives this).
+/// or referred to (`random_keys&`: it then outlives this). Not thread-safe: drawing a key changes the source.
 template <class Keys = random_keys>
 class client_side {
     static_assert(key_source<std::remove_reference_t<Keys>>,
@@ -2517,7 +2538,7 @@ enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close
     return static_cast<unsigned>(op) > 15 || (defined >> static_cast<unsigned>(op) & 1U) == 0;
 }
 
-/// The RFC's word for it, for logs.
+/// The RFC's word for it, for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(opcode op) noexcept {
     switch (op) {
     case opcode::continuation: return "continuation";
@@ -2738,7 +2759,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// The same with the whole value.
+/// The same with the whole value, and the same errors.
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
     return check_length(length_field, payload_size, payload_size);
 }
@@ -2782,11 +2803,11 @@ enum class close_code : std::uint16_t {
 
 /// The code to send when `error` ends the connection; no_status when no Close frame can or need be sent.
 [[nodiscard]] constexpr close_code close_code_for(errc error) noexcept {
-    const std::uint16_t status = info(error).close_status;
+    const std::uint16_t status = detail::row_of(error).close_status;
     return status == 0 ? close_code::no_status : static_cast<close_code>(status);
 }
 
-/// A few words for logs.
+/// A few words for logs. A literal.
 [[nodiscard]] constexpr std::string_view to_string(close_code code) noexcept {
     switch (code) {
     case close_code::normal: return "normal closure";
@@ -2935,47 +2956,38 @@ xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t w
     std::memcpy(to + last + 96, &tail3, 32);
 }
 
-/// 256 <= size.
+/// 128 <= size.
 __attribute__((target("avx512f"), noinline)) inline void
 xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
     std::size_t at = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
-    const std::size_t last = size - 256;
+    const std::size_t last = size - 128;
     const chunk64 first = chunk64{} | spread<std::uint64_t>(word);
     const chunk64 pattern = chunk64{} | spread<std::uint64_t>(advance(word, at));
     const chunk64 turned = chunk64{} | spread<std::uint64_t>(advance(word, last));
-    chunk64 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    chunk64 head, a, b, tail0, tail1;
     std::memcpy(&head, from, 64);
     std::memcpy(&tail0, from + last, 64);
     std::memcpy(&tail1, from + last + 64, 64);
-    std::memcpy(&tail2, from + last + 128, 64);
-    std::memcpy(&tail3, from + last + 192, 64);
-    for (; at < last; at += 256) {
+    for (; at < last; at += 128) {
         std::memcpy(&a, from + at, 64);
         std::memcpy(&b, from + at + 64, 64);
-        std::memcpy(&c, from + at + 128, 64);
-        std::memcpy(&d, from + at + 192, 64);
-        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        a ^= pattern, b ^= pattern;
         std::memcpy(to + at, &a, 64);
         std::memcpy(to + at + 64, &b, 64);
-        std::memcpy(to + at + 128, &c, 64);
-        std::memcpy(to + at + 192, &d, 64);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    head ^= first, tail0 ^= turned, tail1 ^= turned;
     std::memcpy(to, &head, 64);
     std::memcpy(to + last, &tail0, 64);
     std::memcpy(to + last + 64, &tail1, 64);
-    std::memcpy(to + last + 128, &tail2, 64);
-    std::memcpy(to + last + 192, &tail3, 64);
 }
 
-/// The sizes from which the wider form is the faster one, the cost of choosing it included.
-inline constexpr std::size_t avx2_from = 256;
-inline constexpr std::size_t avx512_from = 1024;
+/// The size from which wider vectors are the faster ones, the cost of choosing them included.
+inline constexpr std::size_t wide_from = 256;
 
-/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+/// wide_from <= size, by the widest means that `unit` has.
 inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
                         std::uint32_t word) noexcept {
-    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx512) return xor_avx512(to, from, size, word);
     if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
     xor_from_32(to, from, size, word);
 }
@@ -2986,7 +2998,7 @@ inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, 
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
+    if (size >= wide_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }
@@ -3076,7 +3088,7 @@ inline void apply_mask(mutable_bytes bytes, masking_key key, std::uint64_t offse
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). A value of one byte.
 class frame_spec {
 public:
     /// `rsv1` belongs to a negotiated extension, and to a message's first frame (RFC 7692 §6).
@@ -3275,7 +3287,7 @@ result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t paylo
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A payload in clear: what the decoder yields, and what a server's frame carries.
+/// A payload in clear: what the decoder yields, and what a server's frame carries. A view.
 class unmasked_bytes {
 public:
     constexpr unmasked_bytes() noexcept = default;
@@ -3289,7 +3301,7 @@ private:
 };
 
 /// A payload as a client's frame carries it, with the key that it is still XORed with (RFC 6455 §5.3). Its
-/// first byte is the frame's first payload byte.
+/// first byte is the frame's first payload byte. A view: it lives as long as the bytes that it was made of.
 class masked_bytes {
 public:
     constexpr masked_bytes(const_bytes bytes, masking_key key) noexcept : bytes_(bytes), key_(key) {}
@@ -3321,7 +3333,7 @@ namespace detail {
 struct control_frame_access;
 }
 
-/// A whole encoded control frame in a fixed inline buffer. Trivially copyable.
+/// A whole encoded control frame in a fixed inline buffer. A trivially copyable value.
 class control_frame {
 public:
     /// A client's header and the longest payload (RFC 6455 §5.5): 131 bytes.
@@ -3519,9 +3531,9 @@ struct frame_limits {
 /// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
 /// two functions that `Rules` must have.
 struct no_rules {
-    /// Judges the header's first byte.
+    /// Judges the header's first byte. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// Judges the size, once it is known that the payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes. An error ends the decoding.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -3538,14 +3550,14 @@ struct [[nodiscard]] decoded {
     bool ends = false;
     /// The rule that the input broke; none unless `status` is failed.
     errc error = errc::none;
-    /// This part of the payload, unmasked, within the input (or the destination) of the call.
+    /// This part of the payload, unmasked: a view of the input (or the destination) of the call.
     mutable_bytes payload{};
 
     /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. A value of 48 bytes, which refers to nothing; no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:
@@ -3565,23 +3577,28 @@ public:
         return step<false>(input, rules);
     }
 
-    /// A faster way to take the most common frame: a text or binary message of at most `limit` bytes, in
+    /// A faster way to take the most common frame: a text or binary message of at most `limit` and 65,535 bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
-    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
-    /// 125. O(1).
-    [[gnu::always_inline]] bool next_short(mutable_bytes& input, mutable_bytes& payload,
-                                           std::size_t limit) noexcept {
-        constexpr std::size_t start = 2 + key_size;
+    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. O(1).
+    [[gnu::always_inline]] bool next_whole(mutable_bytes& input, mutable_bytes& payload,
+                                           std::uint64_t limit) noexcept {
         std::byte* const header = input.data();
         const std::size_t available = input.size();
+        std::size_t start = 2 + key_size;
         if (phase_ != phase::boundary || available < start) return false;
         const unsigned first = std::to_integer<unsigned>(header[0]);
-        const std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        if (size > 125) {
+            start += 2;
+            if (size != 126 || available < start) return false;
+            size = load_be16(header + 2);
+            if (size <= 125) return false; // not minimal
+        }
         const bool data = first - (0x80U | static_cast<unsigned>(opcode::text)) <= 1; // FIN, text or binary
         if (!data || size > limit || size > available - start || size > limits_.max_frame_size) return false;
         first_ = header[0];
         payload_size_ = size;
-        if constexpr (masked) std::memcpy(&key_, header + 2, key_size);
+        if constexpr (masked) std::memcpy(&key_, header + start - key_size, key_size);
         payload = {header + start, size};
         input = {header + start + size, available - start - size};
         return true;
@@ -3966,170 +3983,6 @@ result<shared_frame> detail::make_shared_form(frame_spec spec, std::size_t most,
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/handshake/base64.hpp
-// Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
-//
-// Laws of this file:
-// - Standard alphabet, padded, no line breaks.
-// - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
-
-namespace wsolo::inline WSOLO_ABI {
-namespace detail {
-
-/// Characters that `count` bytes become.
-[[nodiscard]] constexpr std::size_t base64_size(std::size_t count) noexcept { return (count + 2) / 3 * 4; }
-
-inline constexpr std::string_view base64_alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-template <std::size_t Count>
-[[nodiscard]] constexpr std::array<char, base64_size(Count)>
-encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
-    std::array<char, base64_size(Count)> text{};
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < Count; i += 3) {
-        std::uint32_t group = 0;
-        for (std::size_t k = i; k < i + 3; ++k) {
-            group = group << 8 | (k < Count ? std::to_integer<std::uint32_t>(bytes[k]) : 0);
-        }
-        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = base64_alphabet[group >> shift & 63];
-    }
-    for (std::size_t missing = (3 - Count % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
-    return text;
-}
-
-/// Whether `text` is Base64 of exactly `count` bytes: its letters, then its padding. Bits of the last letter
-/// that stand for nothing may have any value.
-[[nodiscard]] constexpr bool is_base64_of(std::size_t count, std::string_view text) noexcept {
-    const std::size_t padding = (3 - count % 3) % 3;
-    if (text.size() != base64_size(count)) return false;
-    const std::size_t letters = text.size() - padding;
-    for (std::size_t i = 0; i < letters; ++i) {
-        if (base64_alphabet.find(text[i]) == std::string_view::npos) return false;
-    }
-    return text.substr(letters) == std::string_view("==").substr(0, padding);
-}
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/handshake/sha1.hpp
-// SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
-// read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.
-//
-// Laws of this file:
-// - Incremental, no allocation, usable in constant expressions.
-
-namespace wsolo::inline WSOLO_ABI {
-namespace detail {
-
-using sha1_digest = std::array<std::byte, 20>;
-
-/// Takes text in any pieces and yields its digest once.
-class sha1 {
-public:
-    constexpr void update(std::string_view text) noexcept {
-        for (const char c : text) put(static_cast<unsigned char>(c));
-        size_ += text.size();
-    }
-
-    /// The digest of all text so far. Call it once; the object must not be used after that.
-    [[nodiscard]] constexpr sha1_digest finish() noexcept {
-        put(0x80);
-        while (used_ != length_at) put(0);
-        const std::uint64_t bits = size_ * 8;
-        for (int shift = 56; shift >= 0; shift -= 8) put(static_cast<unsigned char>(bits >> shift));
-        sha1_digest digest{};
-        for (std::size_t i = 0; i < digest.size(); ++i) {
-            digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)));
-        }
-        return digest;
-    }
-
-private:
-    static constexpr std::size_t block_size = 64;
-    static constexpr std::size_t length_at = 56; // the last 8 bytes of the last block hold the length in bits
-
-    constexpr void put(unsigned char byte) noexcept {
-        std::uint32_t& word = block_[used_ / 4];
-        word = word << 8 | byte;
-        if (++used_ == block_size) {
-            mix();
-            used_ = 0;
-        }
-    }
-
-    /// One block (RFC 3174 §6.1): 80 rounds in four groups of 20.
-    constexpr void mix() noexcept {
-        std::array<std::uint32_t, 80> w{};
-        for (std::size_t t = 0; t < 16; ++t) w[t] = block_[t];
-        for (std::size_t t = 16; t < 80; ++t)
-            w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-
-        auto [a, b, c, d, e] = state_;
-        for (std::size_t t = 0; t < 80; ++t) {
-            const std::uint32_t next =
-                std::rotl(a, 5) + choice(t / 20, b, c, d) + e + w[t] + constants[t / 20];
-            e = d;
-            d = c;
-            c = std::rotl(b, 30);
-            b = a;
-            a = next;
-        }
-        state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
-    }
-
-    static constexpr std::uint32_t choice(std::size_t group, std::uint32_t b, std::uint32_t c,
-                                          std::uint32_t d) noexcept {
-        if (group == 0) return (b & c) | (~b & d);
-        if (group == 2) return (b & c) | (b & d) | (c & d);
-        return b ^ c ^ d;
-    }
-
-    static constexpr std::array<std::uint32_t, 4> constants{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
-
-    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-    std::array<std::uint32_t, 16> block_{};
-    std::size_t used_ = 0;
-    std::uint64_t size_ = 0;
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/handshake/accept_key.hpp
-// Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
-//
-// Laws of this file:
-// - The key is hashed as the text that was received; it is never decoded.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// The text of a Sec-WebSocket-Accept. A value of 28 characters.
-struct accept_value {
-    /// Base64 of the SHA-1, without a terminator.
-    std::array<char, 28> text{};
-
-    /// The text as a view, valid as long as this object.
-    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
-    std::string_view view() const&& = delete; // it would look into a temporary
-    friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
-    friend constexpr bool operator==(const accept_value& value, std::string_view other) noexcept {
-        return value.view() == other;
-    }
-};
-
-/// Base64 of the SHA-1 of the key followed by the protocol's GUID (RFC 6455 §1.3). `client_key` is the
-/// header's value without the whitespace around it. O(key), no allocation, usable in constant expressions.
-[[nodiscard]] constexpr accept_value accept_key(std::string_view client_key) noexcept {
-    detail::sha1 hash;
-    hash.update(client_key);
-    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    return {detail::encode_base64(hash.finish())};
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/handshake/syntax.hpp
 // The small forms of HTTP that a handshake is made of: characters, tokens, values, optional white space.
 //
@@ -4204,6 +4057,166 @@ template <class Predicate>
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/handshake/base64.hpp
+// Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
+//
+// Laws of this file:
+// - Standard alphabet, padded, no line breaks.
+// - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Characters that `count` bytes become.
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t count) noexcept { return (count + 2) / 3 * 4; }
+
+inline constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+template <std::size_t Count>
+[[nodiscard]] constexpr std::array<char, base64_size(Count)>
+encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
+    std::array<char, base64_size(Count)> text{};
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < Count; i += 3) {
+        std::uint32_t group = 0;
+        for (std::size_t k = i; k < i + 3; ++k) {
+            group = group << 8 | (k < Count ? std::to_integer<std::uint32_t>(bytes[k]) : 0);
+        }
+        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = base64_alphabet[group >> shift & 63];
+    }
+    for (std::size_t missing = (3 - Count % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
+    return text;
+}
+
+/// Whether `text` is Base64 of exactly `count` bytes: its letters, then its padding. Bits of the last letter
+/// that stand for nothing may have any value.
+[[nodiscard]] constexpr bool is_base64_of(std::size_t count, std::string_view text) noexcept {
+    const std::size_t padding = (3 - count % 3) % 3;
+    if (text.size() != base64_size(count)) return false;
+    const std::size_t letters = text.size() - padding;
+    const auto is_letter = [](char c) { return is_letter_or_digit(c) || c == '+' || c == '/'; };
+    if (!all_of(text.substr(0, letters), is_letter)) return false;
+    return text.substr(letters) == std::string_view("==").substr(0, padding);
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/sha1.hpp
+// SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
+// read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.
+//
+// Laws of this file:
+// - Incremental, no allocation, usable in constant expressions.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+using sha1_digest = std::array<std::byte, 20>;
+
+/// Takes text in any pieces and yields its digest once.
+class sha1 {
+public:
+    constexpr void update(std::string_view text) noexcept {
+        for (const char c : text) put(static_cast<unsigned char>(c));
+        size_ += text.size();
+    }
+
+    /// The digest of all text so far. Call it once; the object must not be used after that.
+    [[nodiscard]] constexpr sha1_digest finish() noexcept {
+        put(0x80);
+        while (used_ != length_at) put(0);
+        const std::uint64_t bits = size_ * 8;
+        for (int shift = 56; shift >= 0; shift -= 8) put(static_cast<unsigned char>(bits >> shift));
+        sha1_digest digest{};
+        for (std::size_t i = 0; i < digest.size(); ++i) {
+            digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)));
+        }
+        return digest;
+    }
+
+private:
+    static constexpr std::size_t block_size = 64;
+    static constexpr std::size_t length_at = 56; // the last 8 bytes of the last block hold the length in bits
+
+    constexpr void put(unsigned char byte) noexcept {
+        std::uint32_t& word = block_[used_ / 4];
+        word = word << 8 | byte;
+        if (++used_ == block_size) {
+            mix();
+            used_ = 0;
+        }
+    }
+
+    /// One block (RFC 3174 §6.1): 80 rounds in four groups of 20.
+    constexpr void mix() noexcept {
+        std::array<std::uint32_t, 80> w{};
+        for (std::size_t t = 0; t < 16; ++t) w[t] = block_[t];
+        for (std::size_t t = 16; t < 80; ++t)
+            w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+
+        std::uint32_t a = state_[0], b = state_[1], c = state_[2], d = state_[3], e = state_[4];
+        const auto twenty = [&](std::size_t from, std::uint32_t constant, auto choice) {
+            for (std::size_t t = from; t < from + 20; ++t) {
+                const std::uint32_t next = std::rotl(a, 5) + choice() + e + w[t] + constant;
+                e = d;
+                d = c;
+                c = std::rotl(b, 30);
+                b = a;
+                a = next;
+            }
+        };
+        const auto parity = [&] { return b ^ c ^ d; };
+        twenty(0, 0x5a827999, [&] { return (b & c) | (~b & d); });
+        twenty(20, 0x6ed9eba1, parity);
+        twenty(40, 0x8f1bbcdc, [&] { return (b & c) | (b & d) | (c & d); });
+        twenty(60, 0xca62c1d6, parity);
+        state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
+    }
+
+    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+    std::array<std::uint32_t, 16> block_{};
+    std::size_t used_ = 0;
+    std::uint64_t size_ = 0;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/accept_key.hpp
+// Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
+//
+// Laws of this file:
+// - The key is hashed as the text that was received; it is never decoded.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The text of a Sec-WebSocket-Accept. A value of 28 characters.
+struct accept_value {
+    /// Base64 of the SHA-1, without a terminator.
+    std::array<char, 28> text{};
+
+    /// The text as a view, valid as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
+    friend constexpr bool operator==(const accept_value& value, std::string_view other) noexcept {
+        return value.view() == other;
+    }
+};
+
+/// Base64 of the SHA-1 of the key followed by the protocol's GUID (RFC 6455 §1.3). `client_key` is the
+/// header's value without the whitespace around it. O(key), no allocation, usable in constant expressions.
+[[nodiscard]] constexpr accept_value accept_key(std::string_view client_key) noexcept {
+    detail::sha1 hash;
+    hash.update(client_key);
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    return {detail::encode_base64(hash.finish())};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/handshake/header_list.hpp
 // Header fields as views, over a head that was checked before or over the fields that another parser found: walked in
 // order, found by name, split at commas.
@@ -4262,6 +4275,29 @@ public:
         friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
+        friend class header_list;
+        friend class element_list;
+
+        /// At the first field of this name.
+        constexpr iterator(header_list fields, std::string_view name) noexcept
+            : rest_(fields.lines_), parsed_(fields.parsed_), ended_(false) {
+            seek(name);
+        }
+        /// To the next field of this name. Only that one is taken apart.
+        constexpr void seek(std::string_view name) noexcept {
+            while (!parsed_.empty() && !detail::equals_ignoring_case(parsed_.front().name, name))
+                parsed_ = parsed_.subspan(1);
+            while (!rest_.empty() && !begins_with_field(name)) {
+                const std::size_t end = rest_.find('\r');
+                rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            }
+            ++*this;
+        }
+        [[nodiscard]] constexpr bool begins_with_field(std::string_view name) const noexcept {
+            return rest_.size() > name.size() && rest_[name.size()] == ':' &&
+                   detail::equals_ignoring_case(rest_.substr(0, name.size()), name);
+        }
+
         std::string_view rest_;
         std::span<const header_field> parsed_;
         header_field field_;
@@ -4283,18 +4319,14 @@ public:
 
     /// The first field of this name.
     [[nodiscard]] constexpr std::optional<std::string_view> find(std::string_view name) const noexcept {
-        for (const header_field& field : *this) {
-            if (detail::equals_ignoring_case(field.name, name)) return field.value;
-        }
-        return std::nullopt;
+        const iterator first(*this, name);
+        return first == end() ? std::nullopt : std::optional(first->value);
     }
 
     /// How many fields have this name.
     [[nodiscard]] constexpr std::size_t count(std::string_view name) const noexcept {
         std::size_t found = 0;
-        for (const header_field& field : *this) {
-            found += detail::equals_ignoring_case(field.name, name) ? 1U : 0U;
-        }
+        for (iterator at(*this, name); at != end(); at.seek(name)) ++found;
         return found;
     }
 
@@ -4314,7 +4346,7 @@ public:
 
         constexpr iterator() = default;
         constexpr iterator(header_list fields, std::string_view name, std::string_view text) noexcept
-            : field_(fields.begin()), name_(name), rest_(text) {
+            : field_(fields, name), name_(name), rest_(text) {
             ++*this;
         }
         [[nodiscard]] constexpr std::string_view operator*() const noexcept { return element_; }
@@ -4337,13 +4369,10 @@ public:
 
     private:
         constexpr bool next_field() noexcept {
-            for (; field_ != list_end(); ++field_) {
-                if (!detail::equals_ignoring_case(field_->name, name_)) continue;
-                rest_ = field_->value;
-                ++field_;
-                return true;
-            }
-            return false;
+            if (field_ == list_end()) return false;
+            rest_ = field_->value;
+            field_.seek(name_);
+            return true;
         }
 
         header_list::iterator field_;
@@ -5970,7 +5999,7 @@ private:
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
     std::size_t take_line_part(const_bytes input) noexcept {
         errc error = errc::none;
-        std::size_t count = 0;
+        std::size_t count = take_plain(input);
         bool line_ended = false;
         while (count < input.size() && !line_ended && error == errc::none) {
             const char c = static_cast<char>(input[count++]);
@@ -5980,6 +6009,20 @@ private:
         if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
         if (error == errc::none && line_ended) error = end_line();
         if (error != errc::none) fail(error);
+        return count;
+    }
+
+    /// Takes the front as far as check_char() would find nothing to say: value characters within the limits.
+    std::size_t take_plain(const_bytes input) noexcept {
+        if (previous_ == '\r') return 0;
+        const std::size_t line_room = limits_.max_line_size - line_size_;
+        const std::size_t room = limits_.max_size - total_size_;
+        std::size_t most = input.size() < room ? input.size() : room;
+        if (line_room < most) most = line_room;
+        std::size_t count = 0;
+        while (count < most && is_value_char(static_cast<char>(input[count]))) ++count;
+        line_size_ += count;
+        total_size_ += count;
         return count;
     }
 
@@ -6095,7 +6138,7 @@ public:
     [[nodiscard]] errc start(const client_request& request, Source& source) noexcept {
         return start(request, make_client_key(source));
     }
-    /// The same with a key of the caller's, new for every connection (RFC 6455 §4.1).
+    /// The same, with the same errors, and a key of the caller's, new for every connection (RFC 6455 §4.1).
     [[nodiscard]] errc start(const client_request& request, const client_key& key) noexcept {
         request_.clear();
         head_.restart(true);
@@ -6217,7 +6260,6 @@ choose_subprotocol(const upgrade_request& request, std::span<const std::string_v
     }
     return {};
 }
-
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request,
                    std::initializer_list<std::string_view> supported) noexcept {
@@ -6432,7 +6474,7 @@ template <detail::growable_bytes Container>
         to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
 }
 
-/// The same after the contents of a container.
+/// The same after the contents of a container; errc::out_of_memory when it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -6443,6 +6485,7 @@ template <detail::growable_bytes Container>
 
 /// The same in answer to `request`: HEAD gets no body, and a client that closes, speaks HTTP/1.0, or
 /// sends a body of unknown length, is told `Connection: close`; end the connection then.
+/// Errors as those of the two above.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
                                                         const http_response& response) noexcept {
     return write_response(to, detail::fitted(response, request));
@@ -6678,7 +6721,7 @@ public:
         WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
         return size_ == 0 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
     }
-    /// failure: the rule that was broken.
+    /// failure: the error, that is, the rule that was broken.
     [[nodiscard]] errc error() const noexcept {
         WSOLO_ASSERT(kind_ == event_kind::failure, "event::error(): only of failure");
         return error_;
@@ -6831,7 +6874,7 @@ struct [[nodiscard]] heartbeat_actions {
 };
 
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 56 bytes.
+/// elsewhere. 48 bytes.
 ///
 /// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
 /// before the verdict.
@@ -6877,8 +6920,8 @@ public:
     }
 
     /// The transport took a PING, at `when`: the pong timer starts there. A PING of the application's own counts as well,
-    /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. Of
-    /// a PING that tick() asked for, a sign of life later than `when` answers it, even if it was told before this call.
+    /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. A
+    /// sign of life that is not earlier than `when` answers the PING, even if it was told before this call.
     constexpr void on_ping_written(time_point when) noexcept {
         if (phase_ == phase::stopped) return;
         if (is_asked_) {
@@ -6889,7 +6932,7 @@ public:
         if (phase_ == phase::awaiting_pong) return;
         if (pong_timeout_ == 0) {
             alive_at_ = later(alive_at_, when); // the next PING an interval later
-        } else if (phase_ == phase::quiet || alive_at_ < when) {
+        } else if (alive_at_ < when) {
             phase_ = phase::awaiting_pong;
             wait_from(when);
             return;
@@ -6928,7 +6971,7 @@ public:
     /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
         if (phase_ == phase::stopped) return no_deadline;
-        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at_ : look_at()
+        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at() : look_at()
                                 : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
         return peer < beat_at_ ? peer : beat_at_;
@@ -6959,9 +7002,12 @@ private:
         return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
     }
 
-    /// When the first of the two looks is due.
+    /// While a PONG is awaited: when the two looks are due.
+    [[nodiscard]] constexpr time_point dead_at() const noexcept {
+        return deadline_after(alive_at_, span_of(pong_timeout_));
+    }
     [[nodiscard]] constexpr time_point look_at() const noexcept {
-        return dead_at_ == no_deadline ? no_deadline : deadline_after(dead_at_, -quarter());
+        return dead_at() == no_deadline ? no_deadline : deadline_after(dead_at(), -quarter());
     }
     [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
     /// Of the PING that was asked for last.
@@ -6971,7 +7017,7 @@ private:
 
     /// The peer's silence counts from here.
     constexpr void wait_from(time_point now) noexcept {
-        dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        alive_at_ = now;
         has_looked_ = false;
     }
     constexpr void live(time_point now) noexcept {
@@ -6983,16 +7029,15 @@ private:
     /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
         alive_at_ = sooner(alive_at_, now);
-        dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
         if (beat_interval_ == 0) return;
         beat_at_ = sooner(beat_at_, deadline_after(now, period()));
         roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
     }
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
-        if (phase_ == phase::awaiting_pong && now >= dead_at_) {
+        if (phase_ == phase::awaiting_pong && now >= dead_at()) {
             // One of the two looks comes so late that this side did not listen either: ask again, once.
-            const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
+            const bool slept = !has_looked_ || now >= deadline_after(dead_at(), quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
             has_slept_ = slept;
@@ -7022,9 +7067,9 @@ private:
         roll_at_ = deadline_after(at, span_of(beat_interval_));
     }
 
+    /// The last sign of life; while a PONG is awaited, since when silence counts against the peer.
     time_point alive_at_;
-    time_point dead_at_ = no_deadline; ///< while awaiting a PONG
-    time_point written_at_{};          ///< of the PING that was asked for last
+    time_point written_at_{}; ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
     time_point roll_at_ = no_deadline;
     std::uint32_t ping_interval_;
@@ -7102,7 +7147,7 @@ struct reading_rate {
     rate control_frames{};
 };
 
-/// A bucket, full at the start. Not thread-safe; O(1), constexpr. 24 bytes.
+/// A bucket, full at the start. A value of 24 bytes. Not thread-safe; O(1), constexpr.
 class rate_limit {
 public:
     constexpr rate_limit(const rate& bound, time_point start) noexcept
@@ -7143,6 +7188,94 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/session/detail/kept_bytes.hpp
+// What a reader keeps of what came in parts: a message so far, and after it, from a mark on, a control frame so far.
+//
+// Laws of this file:
+// - Without memory it is a null pointer, because an idle reader keeps nothing: how many bytes there are, and where the mark is,
+//   stands before the bytes.
+// - Capacity follows bytes that arrived, and grows by doubling. A failed growth leaves the contents as they were.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Not thread-safe; movable. Nothing here throws.
+class kept_bytes {
+public:
+    kept_bytes() = default;
+    kept_bytes(kept_bytes&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+    kept_bytes& operator=(kept_bytes&& other) noexcept {
+        std::swap(head_, other.head_);
+        return *this;
+    }
+    ~kept_bytes() { std::free(head_); }
+
+    [[nodiscard]] std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    /// The contents. Valid until the next call that is not const.
+    [[nodiscard]] const_bytes view() const noexcept {
+        return head_ == nullptr ? const_bytes() : const_bytes(bytes(), head_->size);
+    }
+
+    /// 0 until it is set. Setting it to 0 needs no memory; otherwise there are bytes.
+    [[nodiscard]] std::size_t mark() const noexcept { return head_ == nullptr ? 0 : head_->mark; }
+    void set_mark(std::size_t at) noexcept {
+        if (head_ != nullptr) head_->mark = at;
+    }
+
+    /// Lengthens by `count` bytes of unspecified value and returns where they start; nullptr when there is no memory.
+    [[nodiscard]] std::byte* extend(std::size_t count) noexcept {
+        if (!reserve_more(count)) return nullptr;
+        std::byte* const tail = bytes() + head_->size;
+        head_->size += count;
+        return tail;
+    }
+    /// Makes room for `count` more bytes. False when there is no memory.
+    [[nodiscard]] bool reserve_more(std::size_t count) noexcept {
+        return head_ != nullptr && count <= head_->capacity - head_->size ? true : grow(count);
+    }
+    /// Precondition: `size` is not above size(). Keeps the memory.
+    void truncate(std::size_t size) noexcept {
+        WSOLO_ASSERT(size <= this->size(), "kept_bytes::truncate can only shorten");
+        if (head_ != nullptr) head_->size = size;
+    }
+    void release() noexcept { std::free(std::exchange(head_, nullptr)); }
+
+private:
+    struct head {
+        std::size_t size;
+        std::size_t capacity;
+        std::size_t mark;
+    };
+    static constexpr std::size_t most = static_cast<std::size_t>(-1) / 2 - sizeof(head);
+    static constexpr std::size_t least = 64;
+
+    [[nodiscard]] std::byte* bytes() const noexcept { return reinterpret_cast<std::byte*>(head_ + 1); }
+
+    bool grow(std::size_t count) noexcept {
+        const std::size_t size = this->size();
+        if (count > most - size) return false;
+        const std::size_t before = head_ == nullptr ? 0 : head_->capacity;
+        std::size_t wanted = before > most / 2 ? most : before * 2;
+        if (wanted < size + count) wanted = size + count;
+        if (wanted < least) wanted = least;
+        return make(wanted) || make(size + count);
+    }
+    /// With this capacity.
+    bool make(std::size_t capacity) noexcept {
+        const bool is_first = head_ == nullptr;
+        void* const made = std::realloc(head_, sizeof(head) + capacity);
+        if (made == nullptr) return false;
+        head_ = static_cast<head*>(made);
+        if (is_first) *head_ = {};
+        head_->capacity = capacity;
+        return true;
+    }
+
+    head* head_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/session/detail/message_rules.hpp
 // Whether a data frame may come now and how long it may be (RFC 6455 §5.4, §10.4): the rules that depend on the
 // frames before it.
@@ -7157,12 +7290,10 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)),
-          max_fragments_(bound_of(limits.max_fragments)),
-          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {}
+        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
 
-    /// Up to this many bytes a message in one frame is within the limits: at most 125.
-    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
+    /// Up to this many bytes a message that nothing encoded is within the limits.
+    [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
 
     /// Whether a data frame with this first byte may come now (frame_decoder's Rules).
     [[nodiscard]] errc check_first(std::byte first) const noexcept {
@@ -7219,7 +7350,6 @@ private:
     std::uint64_t size_ = 0; // never above max_size_of(first_)
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
-    std::uint8_t short_size_;
     std::byte first_{};
     bool open_ = false;
     bool final_ = false;
@@ -7246,7 +7376,8 @@ struct reader_state {
           decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
           max_age_(limits.max_message_age) {
-        if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
+        if (by_fragments_)
+            static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
 
     /// The next event in `input`, which is advanced past it. False when the input is used up. The event owes
@@ -7255,8 +7386,8 @@ struct reader_state {
         if (delivered_) forget_delivered();
         while (phase == read_phase::open) {
             mutable_bytes payload;
-            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
-                return take_short(payload, found);
+            if (!rules_.open() && decoder_.next_whole(input, payload, rules_.max_size())) {
+                return take_whole(payload, found);
             }
             const decoded part = decoder_.next_masked(input, rules_);
             if (part.status != decode_status::part) {
@@ -7304,8 +7435,8 @@ struct reader_state {
 private:
     static constexpr bool masked = masks(peer_of(Role));
 
-    /// The usual case on its own: a short message in one frame in one piece.
-    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
+    /// The usual case on its own: a message in one frame in one piece.
+    [[gnu::always_inline]] bool take_whole(mutable_bytes payload, event& found) noexcept {
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
@@ -7319,7 +7450,7 @@ private:
         return true;
     }
 
-    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
+    [[gnu::noinline]] bool take(const decoded& part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) {
@@ -7359,23 +7490,23 @@ private:
         } else {
             if (!keep(payload, unmasked)) return fail(errc::out_of_memory, found);
             if (!ended) return false;
-            message = std::as_const(kept_).view();
+            message = kept_.view();
             deliver_kept_from(0);
         }
         event_access::data(found, event_kind::message, message, {rules_.is_text(), true, true, rules_.rsv()});
         return true;
     }
 
-    bool take_control(opcode op, decoded part, event& found) noexcept {
-        if (part.begins) tail_at_ = kept_.size();
+    bool take_control(opcode op, const decoded& part, event& found) noexcept {
+        if (part.begins) kept_.set_mark(kept_.size());
         const_bytes body = part.payload;
         if (part.begins && part.ends) {
             unmask(part.payload);
         } else {
             if (!keep(part.payload, false)) return fail(errc::out_of_memory, found);
             if (!part.ends) return false;
-            body = std::as_const(kept_).view().subspan(tail_at_);
-            deliver_kept_from(tail_at_);
+            body = kept_.view().subspan(kept_.mark());
+            deliver_kept_from(kept_.mark());
         }
         if (op == opcode::close) return take_close(body, found);
         event_access::control(found, op == opcode::ping ? event_kind::ping : event_kind::pong, body);
@@ -7389,11 +7520,12 @@ private:
         // A message that the Close cut off is dropped. If the Close was kept after it, the Close is moved first.
         if (!delivered_) {
             kept_.release();
-        } else if (tail_at_ != 0) {
-            byte_buffer alone;
-            if (alone.append(body)) {
+        } else if (kept_.mark() != 0) {
+            kept_bytes alone;
+            if (std::byte* const to = alone.extend(body.size())) {
+                copy_bytes(to, body.data(), body.size());
                 kept_ = std::move(alone);
-                body = std::as_const(kept_).view();
+                body = kept_.view();
             }
             deliver_kept_from(0);
         }
@@ -7477,14 +7609,14 @@ private:
 
     /// The event that is being made points to what is kept from `at` on.
     void deliver_kept_from(std::size_t at) noexcept {
-        tail_at_ = at;
+        kept_.set_mark(at);
         delivered_ = true;
     }
 
     void forget_delivered() noexcept {
         delivered_ = false;
-        kept_.truncate(tail_at_);
-        if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
+        kept_.truncate(kept_.mark());
+        if (kept_.empty() && !by_fragments_) kept_.release(); // an idle connection holds nothing
     }
 
     bool by_fragments_;
@@ -7497,8 +7629,7 @@ private:
     [[no_unique_address]] message_rules rules_; // [[no_unique_address]]: max_age_ lies in its tail padding
     short_duration max_age_;
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
-    byte_buffer kept_;
-    std::size_t tail_at_ = 0;
+    kept_bytes kept_;
     time_point late_at_{}; ///< while what is unfinished has a date
 };
 
@@ -7609,7 +7740,7 @@ private:
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
-/// the bytes that were read.
+/// the bytes that were read. For the thread that reads.
 template <class Side>
 class basic_reader<Side>::event_range {
 public:
@@ -7761,7 +7892,8 @@ inline void link_before(waiter& place, waiter& added) noexcept {
 namespace wsolo::inline WSOLO_ABI {
 
 /// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of
-/// close().
+/// close(). It lives in the coroutine's frame; what it waits for outlives it. The thread that completes, or closes, resumes the
+/// coroutine, with no lock held.
 template <class Source>
 class [[nodiscard]] basic_awaiter final : private waiter {
 public:
@@ -7847,7 +7979,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 #if WSOLO_HAS_PTHREAD_CLOCK
 
-/// Not recursive. It must be free when it is destroyed.
+/// A mutex for any threads, without <mutex>. Not recursive. It must be free when it is destroyed.
 class os_mutex {
 public:
     constexpr os_mutex() noexcept = default;
@@ -7872,7 +8004,8 @@ private:
 /// How a wait with a deadline ended.
 enum class os_wait_status : unsigned char { no_timeout, timeout };
 
-/// `Lock` is any that holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
+/// For any threads; deadlines are the steady clock's. It outlives its waits, and is neither copied nor moved. `Lock` is any that
+/// holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
 class os_condition_variable {
 public:
     os_condition_variable() noexcept {
@@ -7889,6 +8022,7 @@ public:
     void notify_one() noexcept { ::pthread_cond_signal(&native_); }
     void notify_all() noexcept { ::pthread_cond_broadcast(&native_); }
 
+    /// Gives the lock back, sleeps until a notice or for no reason, and takes it again.
     template <class Lock>
     void wait(Lock& held) noexcept {
         ::pthread_cond_wait(&native_, held.mutex()->native_handle());
@@ -7924,7 +8058,7 @@ using os_condition_variable = std::condition_variable_any; // waits on any lock
 
 #endif
 
-/// Holds `Mutex` for a scope, or is handed to a wait. (std::unique_lock would cost <mutex>.)
+/// Holds `Mutex`, which outlives it, for a scope of one thread, or is handed to a wait. (std::unique_lock would cost <mutex>.)
 template <class Mutex>
 class held_mutex {
 public:
@@ -8032,7 +8166,7 @@ struct std_blocking_traits : std_traits {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A place to sleep. One sleeper; release() and nudge() from any thread.
+/// A place to sleep for the one thread that owns it; release() and nudge() from any thread, until it is destroyed.
 template <class Traits>
 class basic_parker {
 public:
@@ -8101,7 +8235,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may
+/// `Function` is called, by the thread that completes or closes, with errc::none or the error of close(). It must not throw. It may
 /// add and destroy other callbacks of the same source, and this one. The source outlives the object, unless
 /// the function was called before.
 template <class Source, std::invocable<errc> Function>
@@ -8376,8 +8510,8 @@ struct inbox_report {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
-/// holder was preempted.
+/// Test and test-and-set with back-off, for any threads. Not recursive, not fair, neither copied nor moved. lock() never makes a
+/// system call unless the holder was preempted.
 template <class Traits = std_traits>
 class basic_spin_lock {
 public:
@@ -8402,7 +8536,7 @@ private:
 
 using spin_lock = basic_spin_lock<>;
 
-/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
+/// Holds a lock, which outlives it, for a scope. (std::lock_guard would cost <mutex>.)
 template <class Lock>
 class [[nodiscard]] scoped_hold {
 public:
@@ -8440,6 +8574,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
+/// Whose turn it is: the file's table says what leads from one to the next.
 enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
 
 /// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
@@ -8572,15 +8707,21 @@ public:
     message_blocks& operator=(const message_blocks&) = delete;
     ~message_blocks() { block::destroy(take_all()); }
 
-    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr || head_->begin == head_->end; }
+    [[nodiscard]] bool empty() const noexcept { return tail_ == nullptr || head().begin == head().end; }
 
     /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
     [[nodiscard]] bool find_room(block*& fresh) noexcept {
         if (tail_ != nullptr && tail_->end != block::capacity) return true;
-        block*& source = spare_ != nullptr ? spare_ : fresh;
-        if (source == nullptr) return false;
-        (tail_ == nullptr ? head_ : tail_->next) = source;
-        tail_ = std::exchange(source, nullptr);
+        if (!has_spare()) {
+            if (fresh == nullptr) return false;
+            block* const made = std::exchange(fresh, nullptr);
+            if (tail_ == nullptr) {
+                tail_ = made->next = made;
+            } else {
+                made->next = std::exchange(tail_->next, made);
+            }
+        }
+        tail_ = tail_->next;
         return true;
     }
 
@@ -8591,24 +8732,23 @@ public:
 
     /// The oldest messages, `most` at most. Precondition: not empty.
     [[nodiscard]] run front(std::uint32_t most) noexcept {
-        const std::uint32_t full = head_->end - head_->begin;
-        return {head_->places + head_->begin, full < most ? full : most};
+        block& first = head();
+        const std::uint32_t full = first.end - first.begin;
+        return {first.places + first.begin, full < most ? full : most};
     }
 
     /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or
     /// null.
     [[nodiscard]] block* drop_front(std::uint32_t count) noexcept {
         if (count == 0) return nullptr;
-        head_->begin += count;
-        if (head_->begin != head_->end) return nullptr;
-        if (head_ == tail_) {
-            head_->begin = head_->end = 0;
-            return nullptr;
-        }
-        block* const empty = std::exchange(head_, head_->next);
-        empty->next = nullptr;
-        empty->begin = empty->end = 0;
-        return std::exchange(spare_, empty);
+        block& first = head();
+        first.begin += count;
+        if (first.begin != first.end) return nullptr;
+        first.begin = first.end = 0;
+        if (&first == tail_ || tail_->next == &first) return nullptr; // the tail, or the spare from now on
+        block* const second = std::exchange(tail_->next, &first);
+        second->next = nullptr;
+        return second;
     }
 
     /// Precondition: empty(). Returns the blocks that are left, for the caller to free.
@@ -8616,16 +8756,21 @@ public:
 
     /// Everything, as a chain for the caller to destroy.
     [[nodiscard]] block* take_all() noexcept {
-        block* chain = std::exchange(head_, nullptr);
-        tail_ = nullptr;
-        if (spare_ != nullptr) spare_->next = chain;
-        return spare_ != nullptr ? std::exchange(spare_, nullptr) : chain;
+        block* const last = std::exchange(tail_, nullptr);
+        return last == nullptr ? nullptr : std::exchange(last->next, nullptr);
     }
 
 private:
-    block* head_ = nullptr;
+    /// A head that is not the tail is never empty.
+    [[nodiscard]] bool has_spare() const noexcept {
+        return tail_ != nullptr && tail_->next != tail_ && tail_->next->begin == tail_->next->end;
+    }
+    /// Precondition: there is a block.
+    [[nodiscard]] block& head() const noexcept { return has_spare() ? *tail_->next->next : *tail_->next; }
+
+    /// Of a ring: after it comes the spare, an empty block if there is one, and then the head. A steady flow of messages uses the
+    /// spare again instead of allocating.
     block* tail_ = nullptr;
-    block* spare_ = nullptr; ///< a steady flow of messages uses it again instead of allocating
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -8747,18 +8892,14 @@ public:
     inbox_look<Message> end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
-        report_.messages_handled += done.messages;
-        report_.bytes_handled += done.bytes;
+        count(done);
         return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
     [[nodiscard]] block* finish() noexcept {
         const scoped_hold hold(lock_);
-        report_.messages_dropped += messages_;
-        report_.bytes_dropped += bytes_;
-        messages_ = 0;
-        bytes_ = 0;
+        over_ = true; // messages_ and bytes_ say from now on what was dropped
         set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
@@ -8776,7 +8917,7 @@ public:
         WSOLO_ASSERT(!turn_.is(turn_state::running),
                      "an inbox is destroyed while another thread, or its own handler, is in drain()");
         if (!turn_.seize()) return false;
-        if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
+        if (!aborting_ && (!sealed_ || !blocks_.empty())) reason_ = why;
         return true;
     }
 
@@ -8791,15 +8932,20 @@ public:
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
-        return held();
+        return over_ ? 0 : held();
     }
     [[nodiscard]] std::uint32_t held_messages() noexcept {
         const scoped_hold hold(lock_);
-        return messages_;
+        return over_ ? 0 : messages_;
     }
     [[nodiscard]] inbox_report report() noexcept {
         const scoped_hold hold(lock_);
-        return report_;
+        return {.messages_handled = messages_handled_,
+                .messages_dropped = over_ ? messages_ : 0,
+                .bytes_handled = bytes_handled_,
+                .bytes_dropped = over_ ? bytes_ : 0,
+                .messages_refused = messages_refused_,
+                .reason = reason_};
     }
 
 private:
@@ -8823,13 +8969,13 @@ private:
         const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
-            ++report_.messages_refused;
+            ++messages_refused_;
             return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
             return {};
-        ++report_.messages_refused;
+        ++messages_refused_;
         if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
         const errc why =
             when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
@@ -8850,7 +8996,7 @@ private:
         sealed_ = true;
         if (why != errc::none && !aborting_) {
             aborting_ = true;
-            report_.reason = why;
+            reason_ = why;
             closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
@@ -8861,9 +9007,12 @@ private:
     [[nodiscard]] block* settle(const handled& done) noexcept {
         messages_ -= done.messages;
         bytes_ -= done.bytes;
-        report_.messages_handled += done.messages;
-        report_.bytes_handled += done.bytes;
+        count(done);
         return blocks_.drop_front(done.messages);
+    }
+    void count(const handled& done) noexcept {
+        messages_handled_ += done.messages;
+        bytes_handled_ += done.bytes;
     }
 
     /// What the drainer is to do next.
@@ -8911,7 +9060,9 @@ private:
     message_blocks<Message> blocks_;
     std::size_t max_bytes_;
     std::size_t bytes_ = 0; // that wait or are being handled, without overhead
-    inbox_report report_;
+    std::uint64_t messages_handled_ = 0;
+    std::uint64_t bytes_handled_ = 0;
+    std::uint64_t messages_refused_ = 0;
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
@@ -8919,8 +9070,10 @@ private:
     typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
+    errc reason_ = errc::none; // the first error
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
+    bool over_ : 1 = false; // finish() was called
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9158,7 +9311,7 @@ public:
 
     /// A run of messages that are handled one by one without being queued, by a thread that both reads and drains: while
     /// no message waits, and with inbox_overflow::pause, so that a full inbox would refuse none. The run holds the turn from
-    /// its first message on; each message counts as if it had been pushed and drained.
+    /// its first message on, until it is destroyed; each message counts as if it had been pushed and drained. The inbox outlives it.
     class direct_run {
     public:
         /// `quantum`: of messages; 0: any number.
@@ -9496,7 +9649,7 @@ struct one_thread_traits : std_blocking_traits {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A Node* that one thread at a time can take. Node must be aligned to 2 at least. Not recursive.
+/// A Node* that one thread at a time can take. It owns no node. Node must be aligned to 2 at least. Not recursive.
 template <class Node, class Traits>
 class basic_pointer_lock {
 public:
@@ -9646,9 +9799,10 @@ public:
 
     /// try_enter() without a guard: after true the caller owes one leave().
     [[nodiscard]] bool enter() noexcept {
-        std::uint64_t seen = word_.load(std::memory_order_relaxed);
+        std::uint32_t seen = word_.load(std::memory_order_relaxed);
         do {
             if ((seen & closed) != 0) return false;
+            WSOLO_ASSERT(users_of(seen) < most_users, "a rundown has 2^29 - 1 users at most");
         } while (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_acquire,
                                               std::memory_order_relaxed));
         return true;
@@ -9657,7 +9811,7 @@ public:
     /// Leaves. The last leave() after close() releases the waiters and runs their callbacks, in this call or, where such
     /// calls nest deep, in the one around it (sync/firing.hpp).
     void leave() noexcept {
-        const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
+        const std::uint32_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
@@ -9665,7 +9819,7 @@ public:
     /// Refuses all entries from now on. True: this call closed it. When there are no users, waiters are released and
     /// callbacks run here, as in leave().
     bool close() noexcept {
-        const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
+        const std::uint32_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
         return (before & closed) == 0;
     }
@@ -9676,7 +9830,7 @@ public:
     }
 
     /// How many users are inside. For metrics: the number may be out of date at once.
-    [[nodiscard]] std::uint64_t users() const noexcept {
+    [[nodiscard]] std::uint32_t users() const noexcept {
         return users_of(word_.load(std::memory_order_relaxed));
     }
 
@@ -9685,7 +9839,7 @@ public:
     /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
-        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        const std::uint32_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // no thread is left that would touch this object
         sleeper self;
@@ -9714,7 +9868,7 @@ public:
     [[nodiscard]] bool add(waiter& added) noexcept {
         added.taker = nullptr;
         waiter* const first = lock_.lock();
-        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        std::uint32_t seen = word_.load(std::memory_order_acquire);
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
@@ -9730,7 +9884,7 @@ public:
     /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() has run or will run.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
-        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        std::uint32_t seen = word_.load(std::memory_order_acquire);
         // The last waiter's removal clears the bit, in one step with "not drained yet".
         bool stays = is_drained(seen);
         while (!stays && gone.next == &gone &&
@@ -9744,13 +9898,14 @@ public:
 
 private:
     // The word: users above, these below.
-    static constexpr std::uint64_t closed = 1;
-    static constexpr std::uint64_t waited_for = 2; // the ring is not empty, or it was when the drain came
-    static constexpr std::uint64_t released = 4;   // the ring was taken by the drain
-    static constexpr std::uint64_t one = 8;
+    static constexpr std::uint32_t closed = 1;
+    static constexpr std::uint32_t waited_for = 2; // the ring is not empty, or it was when the drain came
+    static constexpr std::uint32_t released = 4;   // the ring was taken by the drain
+    static constexpr std::uint32_t one = 8;
+    static constexpr std::uint32_t most_users = 0xFFFF'FFFFU / one;
 
-    static constexpr std::uint64_t users_of(std::uint64_t word) noexcept { return word / one; }
-    static constexpr bool is_drained(std::uint64_t word) noexcept {
+    static constexpr std::uint32_t users_of(std::uint32_t word) noexcept { return word / one; }
+    static constexpr bool is_drained(std::uint32_t word) noexcept {
         return (word & closed) != 0 && users_of(word) == 0;
     }
 
@@ -9773,11 +9928,12 @@ private:
         loop.run();
     }
 
-    typename Traits::template atomic<std::uint64_t> word_{0};
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
+    // The last: what follows a rundown may lie in its tail padding.
+    typename Traits::template atomic<std::uint32_t> word_{0};
 };
 
-/// One user inside. Move-only; its destructor leaves. Empty when the rundown was closed.
+/// One user inside. Move-only, one thread at a time; its destructor leaves. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
@@ -10315,7 +10471,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 namespace detail {
 
-/// What an anchor and its handles share: one allocation of 32 bytes (40 in checked builds).
+/// What an anchor and its handles share: one allocation of 24 bytes (32 in checked builds).
 template <class T, class Traits>
 struct session_block {
     explicit session_block(T& to) noexcept : target(&to) {}
@@ -10325,9 +10481,10 @@ struct session_block {
         if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-    basic_rundown<Traits> users;
-    T* const target;
+    // [[no_unique_address]]: the references lie in the tail padding.
+    [[no_unique_address]] basic_rundown<Traits> users;
     typename Traits::template atomic<std::uint32_t> references{1};
+    T* const target;
     [[no_unique_address]] guard_list<Traits> guards;
 };
 
@@ -10416,7 +10573,8 @@ private:
     block* block_ = nullptr;
 };
 
-/// The session's own end. Move-only, while the session stays where it is.
+/// The session's own end. Move-only, while the session stays where it is. Any thread may call handle(), close() and
+/// wait(); a move and the destructor are the owner's, while no other call is under way.
 template <class T, class Traits = std_blocking_traits>
 class basic_session_anchor {
     using block = detail::session_block<T, Traits>;
@@ -10570,8 +10728,9 @@ concept message_encoder =
         { one.forget() } noexcept -> std::same_as<void>;
     };
 
-/// Encodes nothing. Empty.
+/// Encodes nothing. An empty value.
 struct never_encoded {
+    /// As message_encoder says. deflate_alone() has no error.
     static constexpr bool encodes = false;
     [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
     [[nodiscard]] static std::size_t deflate(const_bytes, mutable_bytes) noexcept { return 0; }
@@ -13056,7 +13215,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. A writer counts 255 corks at a time; further ones
+/// Made by single_writer::corked(). Move-only, one thread at a time; the writer must outlive it. A writer counts 255 corks at a time; further ones
 /// hold nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
@@ -13949,6 +14108,7 @@ struct writer_access;
 
 /// Constructs a writer whose turn is the handshake's: see write/init_gate.hpp.
 struct born_gated_t {};
+/// Its only value.
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
@@ -13957,7 +14117,7 @@ inline constexpr born_gated_t born_gated{};
 /// Thread safety: any thread may call any member, except for construction and destruction; a hook may be called by two
 /// threads at once. The destructor aborts what is left (errc::aborted), waits for handles in use, and must not run inside one
 /// of the writer's callbacks; no thread may be in a direct call then. An idle writer owns no heap block, mutex or thread,
-/// apart from 32 bytes once it made a handle, or started a write on a completion_transport.
+/// apart from 24 bytes once it made a handle, or started a write on a completion_transport.
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           writer_observer Observer = no_observer, class Traits = std_blocking_traits,
           message_encoder Encoder = never_encoded>
@@ -13997,7 +14157,8 @@ public:
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
-    /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
+    /// which only the newest counts. It takes its place at the end of the queue. Errors as send_text's, and
+    /// raw_frame_malformed for an opcode that is not data's. O(n + entries queued).
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
@@ -14016,7 +14177,7 @@ public:
     }
 
     /// Queues a message that no encoder touches, for instance one with a secret beside text that a stranger chose
-    /// (docs/compression.md).
+    /// (docs/compression.md). Errors as send_text's, and raw_frame_malformed for an opcode that is not data's.
     [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
@@ -14063,7 +14224,8 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and data, a PING
     /// passes data, each on a frame boundary. A Close is close() with this body and the default drain bound. A PONG that
-    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated.
+    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated. Errors: closed, out_of_memory, of a
+    /// PING queue_full, of a Close those of close().
     [[nodiscard]] errc send(const control_frame& frame, on_outcome on_done = {}) {
         return send_control(frame.op(), frame.code(), frame.bytes(), on_done);
     }
@@ -14088,7 +14250,7 @@ public:
             return error;
         return push_copy(frame.bytes, on_done);
     }
-    /// Queues the item, by the function for its kind.
+    /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
         return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
@@ -14176,7 +14338,7 @@ public:
     /// nothing to it.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
-    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (24
     /// bytes); without memory the handle answers errc::closed.
     [[nodiscard]] writer_handle<single_writer> handle() {
         return writer_handle<single_writer>(drive_.weak_handle(*this));
@@ -14633,38 +14795,6 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/core/detail/owned.hpp
-// An owning pointer to one object of the heap, as std::unique_ptr is, for a tenth of what <memory> costs to include.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// The pointer is null, or was made by `new (std::nothrow)`.
-template <class T>
-class owned {
-public:
-    constexpr owned() noexcept = default;
-    explicit owned(T* object) noexcept : object_(object) {}
-    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-    owned& operator=(owned&& other) noexcept {
-        reset(std::exchange(other.object_, nullptr));
-        return *this;
-    }
-    ~owned() { delete object_; }
-
-    /// The old object is destroyed after the new one has taken its place.
-    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
-
-    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
-    [[nodiscard]] T* operator->() const noexcept { return object_; }
-    [[nodiscard]] T& operator*() const noexcept { return *object_; }
-
-private:
-    T* object_ = nullptr;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/endpoint/stream_end.hpp
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
 // A pure state machine: events and times in, what is to be done out. Usable without an endpoint.
@@ -14703,7 +14833,7 @@ struct [[nodiscard]] end_actions {
     time_point deadline = no_deadline; ///< when to ask again; an event may change it
 };
 
-/// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
+/// When a stream may be shut down, and closed. A value; every function O(1), constexpr, no side effects elsewhere.
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept
@@ -15414,7 +15544,7 @@ public:
     /// Whether the group closed: join() would say so.
     [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
 
-    /// Joins, as basic_connection_group::join() does. Precondition: not empty.
+    /// Joins, with the errors of basic_connection_group::join(). Precondition: not empty.
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
         return seat::take(*roll_, std::move(connection));
@@ -15505,6 +15635,7 @@ public:
     /// `spread`, but over half of `within` at most, so that not all peers reconnect at once. errc::closed: the group was
     /// closed before; then the closes that have yet to begin do so now, and within the shorter of the two times. Errors after
     /// which nothing was done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    /// O(members).
     [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
                                  duration spread = duration::zero()) {
         reason = fit_close_reason(reason);
@@ -15525,7 +15656,7 @@ public:
     }
 
     /// Ends every member without a Close: for the members that are left when an orderly end took too long. Further connections
-    /// may join, unless the group was closed.
+    /// may join, unless the group was closed. O(members).
     void abort_all(errc why = errc::aborted) {
         if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
     }
@@ -15687,8 +15818,8 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// Its parameter is no template's: those can't be deduced from braces. So to ask whether it takes a `const message&` makes no body of
-/// it, which might move from its message.
+/// Whether on_message() names its message's type: a template's parameter can't be deduced from `{}`. Only then may can_be_lent be asked:
+/// of a template it would instantiate the body, which need not compile for a `const message&` (it may move from its message).
 template <class Handler, class Endpoint>
 concept names_its_message = requires(Handler& h, Endpoint& e) {
     h.on_message(e, {});
@@ -15697,7 +15828,7 @@ template <class Handler, class Endpoint>
 concept can_be_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);
 } || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
-/// One of `const auto&`: it is the same whatever kind it is given.
+/// Whether on_message() takes its message by `const auto&`: then it does the same with a lent message as with one of its own.
 template <class Handler, class Endpoint>
 concept takes_any_const =
     requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<Endpoint, message>(e, m); } ||
@@ -15705,7 +15836,8 @@ concept takes_any_const =
     (!has_on_message<Handler, Endpoint> && (
         requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<Endpoint, message>(e, m); } ||
         requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<message>(e, m); }));
-/// A handler that can't keep a message. (One that names both kinds is lent what it can be; `auto&&` is given its own.)
+/// Whether the handler can't keep a message, so that one is lent to it. (A handler with an overload for each kind is lent its message; one
+/// that takes `auto&&` is given a message of its own.)
 template <class Handler, class Endpoint>
 concept takes_lent = (names_its_message<Handler, Endpoint> && can_be_lent<Handler, Endpoint>) ||
                      takes_any_const<Handler, Endpoint>;
@@ -16090,7 +16222,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Lent to the handler's on_request(). Not thread-safe.
+/// Lent to the handler's on_request(): lives until that returns. Not thread-safe.
 class http_reply {
 public:
     /// `extensions`: what accept() agrees to where its caller names none. A view, which outlives this.
@@ -16368,6 +16500,38 @@ private:
     close_code code_ = close_code::abnormal;
     bool peer_closed_ = false;
     bool handler_still_runs_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/core/detail/owned.hpp
+// An owning pointer to one object of the heap, as std::unique_ptr is, for a tenth of what <memory> costs to include.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The pointer is null, or was made by `new (std::nothrow)`.
+template <class T>
+class owned {
+public:
+    constexpr owned() noexcept = default;
+    explicit owned(T* object) noexcept : object_(object) {}
+    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned& operator=(owned&& other) noexcept {
+        reset(std::exchange(other.object_, nullptr));
+        return *this;
+    }
+    ~owned() { delete object_; }
+
+    /// The old object is destroyed after the new one has taken its place.
+    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    T* object_ = nullptr;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17082,7 +17246,7 @@ public:
 
     // ---- any thread's: sends
 
-    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// single_writer's functions of these names, with their errors. What a handler sends while it handles counts as a reply:
     /// endpoint_options::max_unsent.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
         return count(payload.size(), out_.send_text(payload, on_done));
@@ -17090,14 +17254,14 @@ public:
     [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
         return count(payload.size(), out_.send_binary(payload, on_done));
     }
-    /// A received message goes out again as it is: text as text.
+    /// A received message goes out again as it is: text as text. Errors as send_text's.
     [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
         return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
     }
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         return count(frame.bytes().size(), out_.send(frame, on_done));
     }
-    /// A PING of the application's own. on_pong() tells of its answer.
+    /// A PING of the application's own. on_pong() tells of its answer. Errors: single_writer::send_ping().
     [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
 
     /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
@@ -17676,22 +17840,27 @@ struct connection_options : endpoint_options {
 
 namespace detail {
 
-/// What a connection is when it has no opening: the endpoint; or, where there was no memory for an opening, the handler that is to
-/// hear of it; or nothing.
-template <class Handler, class Endpoint>
-class without_opening {
-    enum class content : std::uint8_t { nothing, handler, endpoint };
+/// What a connection is: its opening; then the endpoint, or nothing; or, where there was no memory for an opening, the handler
+/// that is to hear of it.
+template <class Opening, class Handler, class Endpoint>
+class connection_stage {
+    enum class content : std::uint8_t { nothing, opening, handler, endpoint };
 
 public:
-    without_opening() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
-    without_opening(const without_opening&) = delete;
-    without_opening& operator=(const without_opening&) = delete;
-    ~without_opening() {
+    connection_stage() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
+    connection_stage(const connection_stage&) = delete;
+    connection_stage& operator=(const connection_stage&) = delete;
+    ~connection_stage() {
+        end_opening();
         if (holds_ == content::handler) handler_.~Handler();
         if (holds_ == content::endpoint) endpoint_.~Endpoint();
     }
 
-    /// Precondition of both: it holds nothing.
+    /// Precondition of the three: it holds nothing.
+    void begin(Opening& made) noexcept { // which was made by `new (std::nothrow)`, and is this one's now
+        opening_ = &made;
+        holds_ = content::opening;
+    }
     void keep(Handler&& untold) {
         ::new (static_cast<void*>(&handler_)) Handler(std::move(untold));
         holds_ = content::handler;
@@ -17700,6 +17869,15 @@ public:
     void emplace(Arguments&&... arguments) {
         ::new (static_cast<void*>(&endpoint_)) Endpoint(std::forward<Arguments>(arguments)...);
         holds_ = content::endpoint;
+    }
+    /// nullptr: there is none, or none any more.
+    [[nodiscard]] Opening* opening() const noexcept {
+        return holds_ == content::opening ? opening_ : nullptr;
+    }
+    void end_opening() noexcept {
+        if (holds_ != content::opening) return;
+        holds_ = content::nothing;
+        delete opening_;
     }
     /// The handler that is to be told, once; nullptr: there is none.
     [[nodiscard]] Handler* untold() noexcept {
@@ -17715,6 +17893,7 @@ public:
 
 private:
     union {
+        Opening* opening_;
         Handler handler_;
         Endpoint endpoint_;
     };
@@ -17743,13 +17922,13 @@ public:
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
         heed_group();
-        if (is_asking()) opening_->ask(received);
+        if (is_asking()) opening()->ask(received);
         return turn(received);
     }
     endpoint_wants end_of_input(errc why = errc::none) {
         if (whole_) return whole_->end_of_input(why);
-        if (is_asking()) opening_->end_asking(why);
-        if (opening_ != nullptr) opening_->common.end_input(why);
+        if (is_asking()) opening()->end_asking(why);
+        if (opening() != nullptr) opening()->common.end_input(why);
         return turn();
     }
     endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
@@ -17769,8 +17948,8 @@ public:
     endpoint_wants abort(errc why = errc::aborted) {
         if (whole_) {
             whole_->abort(why);
-        } else if (opening_ != nullptr) {
-            opening_->common.give_up(why == errc::none ? errc::aborted : why);
+        } else if (opening() != nullptr) {
+            opening()->common.give_up(why == errc::none ? errc::aborted : why);
         }
         return run();
     }
@@ -17781,10 +17960,10 @@ public:
     /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without the group.
     [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
         if (whole_) return whole_->join(group);
-        if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
+        if (opening() == nullptr || opening()->common.end.is_gone()) return errc::closed;
         auto invited = group.invite();
         if (!invited) return invited.error();
-        opening_->common.invited = std::move(*invited);
+        opening()->common.invited = std::move(*invited);
         return errc::none;
     }
 
@@ -17795,24 +17974,26 @@ public:
     [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
     /// The status of the HTTP answer that was sent or received; 0: there was none yet.
     [[nodiscard]] int status() const noexcept {
-        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
+        return whole_ ? 101 : opening() != nullptr ? opening()->common.status : 0;
     }
     /// Complete once `finished`. For a connection that was never open only the reason is set; it is none when the handler
     /// ended the connection by an answer of its own (http_reply::respond).
     [[nodiscard]] ending how_it_ended() const {
         if (whole_) return whole_->how_it_ended();
         ending how;
-        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
+        how.reason = opening() != nullptr ? opening()->common.reason : errc::out_of_memory;
         return how;
     }
 
 protected:
     /// Without memory the connection is gone at once; its handler is told of it by the first call.
     template <class... Rest>
-    explicit basic_connection(parts kept, Rest&... rest)
-        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
+    explicit basic_connection(parts kept, Rest&... rest) {
         detail::check_opening_hooks<handler_type, endpoint_type>();
-        if (opening_ != nullptr) return;
+        if (auto* const made = new (std::nothrow) Opening(std::move(kept), rest...)) {
+            whole_.begin(*made);
+            return;
+        }
         kept.connection.disconnect();         // NOLINT(bugprone-use-after-move): nothing was moved
         whole_.keep(std::move(kept.handler)); // NOLINT(bugprone-use-after-move)
     }
@@ -17823,7 +18004,7 @@ protected:
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
         if (whole_) return run(); // it came before
         heed_group();
-        if (is_asking()) opening_->ask(parsed);
+        if (is_asking()) opening()->ask(parsed);
         return turn(rest);
     }
     /// Another server has made the handshake. A group that has closed meanwhile closes this connection as a member.
@@ -17832,28 +18013,29 @@ protected:
 private:
     using handler_type = decltype(parts::handler);
 
+    [[nodiscard]] Opening* opening() const noexcept { return whole_.opening(); }
     [[nodiscard]] bool is_asking() const noexcept {
-        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+        return opening() != nullptr && opening()->common.state == detail::opening_state::asking;
     }
 
     /// Refuses a connection that its group would close at once.
     void heed_group() {
-        if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
+        if (is_asking() && opening()->common.invited.is_void()) opening()->stop();
     }
 
     endpoint_wants stop() {
-        if (is_asking()) opening_->stop();
-        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
-            opening_->common.give_up(errc::aborted);
+        if (is_asking()) opening()->stop();
+        if (opening() != nullptr && opening()->common.state == detail::opening_state::agreed)
+            opening()->common.give_up(errc::aborted);
         return turn();
     }
 
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
-        if (opening_ == nullptr) return end_without_memory();
+        if (opening() == nullptr) return end_without_memory();
         heed_group();
-        auto& common = opening_->common;
-        if (common.is_late()) opening_->expire();
+        auto& common = opening()->common;
+        if (common.is_late()) opening()->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
@@ -17873,14 +18055,15 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
-        opening_->common.part(); // a completion may run the hook that is moved here
-        const bool input_is_over = opening_->common.input_is_over;
-        const errc input_error = opening_->common.input_error;
-        byte_buffer early = std::move(opening_->common.early);
-        const auto invited = std::move(opening_->common.invited);
-        const time_point now = opening_->common.now();
-        parts from = std::move(opening_->common.parts);
-        opening_.reset(); // before the first message: its memory is the endpoint's
+        auto& common = opening()->common;
+        common.part(); // a completion may run the hook that is moved here
+        const bool input_is_over = common.input_is_over;
+        const errc input_error = common.input_error;
+        byte_buffer early = std::move(common.early);
+        const auto invited = std::move(common.invited);
+        const time_point now = common.now();
+        parts from = std::move(common.parts);
+        whole_.end_opening(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<handler_type, endpoint_type>) {
@@ -17902,8 +18085,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    detail::owned<Opening> opening_; ///< until it is open
-    detail::without_opening<handler_type, endpoint_type> whole_;
+    detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -18001,7 +18183,7 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp: make it, then run(). The handler's hooks are endpoint's (hooks.hpp), and,
+/// See the file's laws. Make it, then run(), as connection.hpp says. The handler's hooks are endpoint's (hooks.hpp), and,
 /// called in the loop:
 ///
 ///     errc on_response(const upgrade_response& answer, errc verdict)
@@ -18152,8 +18334,8 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp. Everything belongs to the loop's thread. The handler's hooks are endpoint's
-/// (hooks.hpp), and, called in the loop:
+/// See the file's laws. Those of connection.hpp hold as well. Everything belongs to the loop's thread. The handler's hooks are
+/// endpoint's (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
 ///         Each legal request, an upgrade or not: choose subprotocol and extensions, check the origin, send a page. The
