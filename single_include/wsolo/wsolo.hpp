@@ -6921,7 +6921,7 @@ public:
 
     /// The transport took a PING, at `when`: the pong timer starts there. A PING of the application's own counts as well,
     /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. A
-    /// sign of life that is not earlier than `when` answers the PING, even if it was told before this call.
+    /// sign of life that is not earlier than `when` answers the PING, even if it was told before this call: read the clock anew.
     constexpr void on_ping_written(time_point when) noexcept {
         if (phase_ == phase::stopped) return;
         if (is_asked_) {
@@ -7067,7 +7067,7 @@ private:
         roll_at_ = deadline_after(at, span_of(beat_interval_));
     }
 
-    /// The last sign of life; while a PONG is awaited, since when silence counts against the peer.
+    /// The last sign of life; from a PING's writing until the next one, since when silence counts against the peer.
     time_point alive_at_;
     time_point written_at_{}; ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
@@ -7098,7 +7098,7 @@ enum class delivery : std::uint8_t { messages, fragments };
 /// The bounds of one connection's input. Each is judged before the bytes that it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big. Without it the message's bound holds for each frame.
+    /// Longest payload of a data frame, in bytes as they come, compressed or not: errc::frame_too_big. Without it the message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
     /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. A message with
     /// a reserved bit may have compressed_bound_of() this many bytes: the extension bounds what they are decoded to.
@@ -7660,7 +7660,7 @@ public:
 
     using side_type = Side;
 
-    /// With delivery::fragments 125 bytes are allocated here, and nothing ever after.
+    /// With delivery::fragments about 150 bytes are allocated here, and nothing ever after.
     explicit basic_reader(const read_limits& limits = {})
         requires std::default_initializable<Side>
         : state_(limits) {}
@@ -10708,8 +10708,8 @@ inline constexpr std::size_t encoder_growth = 128;
 
 /// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
 /// - `deflate(message, to)`: writes to the front of `to` what leaves in the message's place, with RSV1 on its frame (RFC 7692 §6),
-///   and returns its size: at most to.size() - encoder_work_room, which is up to encoder_growth above the message's. 0: it leaves
-///   as it is. The writing thread, with no lock held. What it holds from one message to the next is its own: the writer's budget
+///   and returns its size: at most to.size() - encoder_work_room; `to` may have room for encoder_growth bytes more than the message
+///   has. 0: it leaves as it is. The writing thread, with no lock held. What it holds from one message to the next is its own: the writer's budget
 ///   does not count it.
 /// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
 ///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message, and
@@ -10774,15 +10774,15 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty; an eighth and 32 KiB are for the message that
-    /// is being compressed, and one that would need more leaves uncompressed); a thread inside a send may hold the frame
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty; max_bytes / 8 + 32 KiB are for the message that
+    /// is being compressed, and one that would need more leaves uncompressed; 134 bytes of the budget are set aside meanwhile); a thread inside a send may hold the frame
     /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
     /// Not in it: what an encoder holds from one message to the next (deflate_options says how much that is), and the compressed
     /// forms of a shared_frame, which are the frame's: up to two, each shorter than it.
     /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
-    /// reader takes by default.
+    /// reader takes by default. No message is longer once it is compressed either: set it to what the peer takes.
     std::uint32_t max_message = default_max_message;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
@@ -11198,8 +11198,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
 struct holdings {
     std::size_t data_bytes = 0;
-    std::size_t reserved_bytes =
-        0; ///< granted to waiting senders, overhead included, and to the message that is encoded
+    /// Granted to waiting senders, overhead included, and to the message that is encoded.
+    std::size_t reserved_bytes = 0;
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data
@@ -12328,7 +12328,8 @@ public:
         if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
-        scan.growth = books.encoding_growth(held);
+        scan.growth =
+            item->where == entry::memory::shared ? 0 : books.encoding_growth(held); // a form is shorter
         held.reserved_bytes += scan.growth;
         return scan.last = item;
     }
@@ -12895,6 +12896,7 @@ public:
     void settle_encoded(round& how, entry* made, const batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         queue_->settle_encoded(how.scan, made, books_, todo);
+        static_cast<void>(books_.climbed(queue_->held)); // it may have grown
         how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes(), books_);
         how.is_encoded = how.plain == nullptr;
     }

@@ -108,7 +108,7 @@ public:
 
     /// The transport took a PING, at `when`: the pong timer starts there. A PING of the application's own counts as well,
     /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. A
-    /// sign of life that is not earlier than `when` answers the PING, even if it was told before this call.
+    /// sign of life that is not earlier than `when` answers the PING, even if it was told before this call: read the clock anew.
     constexpr void on_ping_written(time_point when) noexcept {
         if (phase_ == phase::stopped) return;
         if (is_asked_) {
@@ -254,7 +254,7 @@ private:
         roll_at_ = deadline_after(at, span_of(beat_interval_));
     }
 
-    /// The last sign of life; while a PONG is awaited, since when silence counts against the peer.
+    /// The last sign of life; from a PING's writing until the next one, since when silence counts against the peer.
     time_point alive_at_;
     time_point written_at_{}; ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;

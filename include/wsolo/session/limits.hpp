@@ -16,7 +16,7 @@ enum class delivery : std::uint8_t { messages, fragments };
 /// The bounds of one connection's input. Each is judged before the bytes that it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big. Without it the message's bound holds for each frame.
+    /// Longest payload of a data frame, in bytes as they come, compressed or not: errc::frame_too_big. Without it the message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
     /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. A message with
     /// a reserved bit may have compressed_bound_of() this many bytes: the extension bounds what they are decoded to.

@@ -31,7 +31,7 @@ public:
 
     using side_type = Side;
 
-    /// With delivery::fragments 125 bytes are allocated here, and nothing ever after.
+    /// With delivery::fragments about 150 bytes are allocated here, and nothing ever after.
     explicit basic_reader(const read_limits& limits = {})
         requires std::default_initializable<Side>
         : state_(limits) {}

@@ -23,8 +23,8 @@ inline constexpr std::size_t encoder_growth = 128;
 
 /// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
 /// - `deflate(message, to)`: writes to the front of `to` what leaves in the message's place, with RSV1 on its frame (RFC 7692 §6),
-///   and returns its size: at most to.size() - encoder_work_room, which is up to encoder_growth above the message's. 0: it leaves
-///   as it is. The writing thread, with no lock held. What it holds from one message to the next is its own: the writer's budget
+///   and returns its size: at most to.size() - encoder_work_room; `to` may have room for encoder_growth bytes more than the message
+///   has. 0: it leaves as it is. The writing thread, with no lock held. What it holds from one message to the next is its own: the writer's budget
 ///   does not count it.
 /// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
 ///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message, and

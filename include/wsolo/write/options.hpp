@@ -37,15 +37,15 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty; an eighth and 32 KiB are for the message that
-    /// is being compressed, and one that would need more leaves uncompressed); a thread inside a send may hold the frame
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty; max_bytes / 8 + 32 KiB are for the message that
+    /// is being compressed, and one that would need more leaves uncompressed; 134 bytes of the budget are set aside meanwhile); a thread inside a send may hold the frame
     /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
     /// Not in it: what an encoder holds from one message to the next (deflate_options says how much that is), and the compressed
     /// forms of a shared_frame, which are the frame's: up to two, each shorter than it.
     /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
-    /// reader takes by default.
+    /// reader takes by default. No message is longer once it is compressed either: set it to what the peer takes.
     std::uint32_t max_message = default_max_message;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;

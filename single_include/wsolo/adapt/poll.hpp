@@ -695,7 +695,7 @@ private:
     void call_at(watched& which, time_point at) noexcept {
         if (which.due != at) all_.move(which, at);
     }
-    /// It may be in a call of its own: it is due before all that live, and destroyed then.
+    /// It may be in a call of its own: its time is set to the earliest one, so that the end of the turn finds and destroys it.
     void retire(watched& which) noexcept {
         which.is_gone = true;
         static_cast<void>(watch(which, 0));

@@ -25,7 +25,8 @@ enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeo
 ///   none (no_takeover). After trim() none.
 /// - receiving: the peer's window, 2^(window bits) bytes, and 8 KiB; none where the peer may not refer to its earlier messages.
 ///   After trim() the window, as far as it was filled.
-/// A message is compressed in at most an eighth of writer_limits::max_bytes and 32 KiB; one that would need more is sent uncompressed.
+/// A compressed message has at most writer_limits::max_bytes / 8 + 32 KiB, and at most max_message bytes; one that would have more is
+/// sent uncompressed.
 /// A thread that writes has as much as an own_stream for each size of window that its connections have agreed on, up to eight.
 struct deflate_options {
     /// Where this side's memory of its earlier messages lies.

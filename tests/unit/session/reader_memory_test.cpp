@@ -265,4 +265,30 @@ TEST_CASE("what has to be kept and can not be fails the connection", "[session][
     SECTION("a server reads") { check_without_memory<role::server>(); }
     SECTION("a client reads") { check_without_memory<role::client>(); }
 }
+
+TEST_CASE("kept bytes that find no memory for more are as they were, and all goes back",
+          "[session][reader]") {
+    const heap_counts before = heap_now();
+    bool grew = false;
+    bool is_same = false;
+    {
+        wsolo::detail::kept_bytes kept;
+        std::byte* const tail = kept.extend(10);
+        REQUIRE(tail != nullptr);
+        for (std::size_t i = 0; i < 10; ++i) tail[i] = static_cast<std::byte>(i);
+        kept.set_mark(7);
+        {
+            const no_heap none;
+            grew = kept.reserve_more(100'000) || kept.extend(100'000) != nullptr;
+        }
+        is_same = kept.size() == 10 && kept.mark() == 7;
+        for (std::size_t i = 0; i < 10; ++i) is_same = is_same && kept.view()[i] == static_cast<std::byte>(i);
+        wsolo::detail::kept_bytes moved(std::move(kept));
+        kept = std::move(moved);
+    }
+    const heap_counts after = heap_now();
+    CHECK_FALSE(grew);
+    CHECK(is_same);
+    CHECK(after.held == before.held);
+}
 #endif

@@ -20,8 +20,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
 struct holdings {
     std::size_t data_bytes = 0;
-    std::size_t reserved_bytes =
-        0; ///< granted to waiting senders, overhead included, and to the message that is encoded
+    /// Granted to waiting senders, overhead included, and to the message that is encoded.
+    std::size_t reserved_bytes = 0;
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data

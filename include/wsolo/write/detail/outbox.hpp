@@ -314,6 +314,7 @@ public:
     void settle_encoded(round& how, entry* made, const batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         queue_->settle_encoded(how.scan, made, books_, todo);
+        static_cast<void>(books_.climbed(queue_->held)); // it may have grown
         how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes(), books_);
         how.is_encoded = how.plain == nullptr;
     }

@@ -309,7 +309,8 @@ public:
         if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
-        scan.growth = books.encoding_growth(held);
+        scan.growth =
+            item->where == entry::memory::shared ? 0 : books.encoding_growth(held); // a form is shorter
         held.reserved_bytes += scan.growth;
         return scan.last = item;
     }
