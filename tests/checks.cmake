@@ -39,6 +39,14 @@ set_tests_properties("${WSOLO_TEST_PREFIX}check.first_screen" PROPERTIES LABELS 
 # What a program around wsolo's headers may bring along, or lack.
 set(headers "${CMAKE_CURRENT_SOURCE_DIR}/headers")
 wsolo_add_check(check.hostile_macros ${wsolo_compile} -fsyntax-only "${headers}/hostile_macros.cpp")
+find_program(WSOLO_WARNING_CLANG
+    NAMES clang++ clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 clang++-16 clang++-15 clang++-14)
+mark_as_advanced(WSOLO_WARNING_CLANG)
+if(WSOLO_WARNING_CLANG)
+    wsolo_add_check(check.clang_warnings "${WSOLO_WARNING_CLANG}" -std=c++20 "-I${PROJECT_SOURCE_DIR}/include" -Wcomma
+        -Wshadow -Wshadow-field -Wshadow-field-in-constructor -Wctad-maybe-unsupported -Werror -fsyntax-only
+        "${headers}/clang_warnings.cpp")
+endif()
 foreach(form include single_include)
     wsolo_add_check(check.needs_cxx20_${form} "${CMAKE_CXX_COMPILER}" -std=gnu++17 "-I${PROJECT_SOURCE_DIR}/${form}"
         -fsyntax-only "${headers}/cxx17.cpp")

@@ -444,10 +444,18 @@ struct chacha20_lanes4 {
 /// §2.1, on four blocks.
 inline void chacha20_quarter4(chacha20_lanes4& a, chacha20_lanes4& b, chacha20_lanes4& c,
                               chacha20_lanes4& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+    a = a + b;
+    d = d ^ a;
+    d = d << 16 | d >> 16;
+    c = c + d;
+    b = b ^ c;
+    b = b << 12 | b >> 20;
+    a = a + b;
+    d = d ^ a;
+    d = d << 8 | d >> 24;
+    c = c + d;
+    b = b ^ c;
+    b = b << 7 | b >> 25;
 }
 
 /// Writes the blocks `counter` to `counter + 3` to `to`, 256 bytes.
@@ -482,10 +490,18 @@ using chacha20_lanes8 = std::uint32_t __attribute__((vector_size(32)));
 /// operations must be written where AVX2 is on.
 __attribute__((target("avx2"), always_inline)) inline void
 chacha20_quarter8(chacha20_lanes8& a, chacha20_lanes8& b, chacha20_lanes8& c, chacha20_lanes8& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+    a = a + b;
+    d = d ^ a;
+    d = d << 16 | d >> 16;
+    c = c + d;
+    b = b ^ c;
+    b = b << 12 | b >> 20;
+    a = a + b;
+    d = d ^ a;
+    d = d << 8 | d >> 24;
+    c = c + d;
+    b = b ^ c;
+    b = b << 7 | b >> 25;
 }
 
 /// The same bytes as two calls of chacha20_blocks4: blocks `counter` to `counter + 7`, 512 bytes.
@@ -2942,13 +2958,20 @@ xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t w
         std::memcpy(&b, from + at + 32, 32);
         std::memcpy(&c, from + at + 64, 32);
         std::memcpy(&d, from + at + 96, 32);
-        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        a ^= pattern;
+        b ^= pattern;
+        c ^= pattern;
+        d ^= pattern;
         std::memcpy(to + at, &a, 32);
         std::memcpy(to + at + 32, &b, 32);
         std::memcpy(to + at + 64, &c, 32);
         std::memcpy(to + at + 96, &d, 32);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    head ^= first;
+    tail0 ^= turned;
+    tail1 ^= turned;
+    tail2 ^= turned;
+    tail3 ^= turned;
     std::memcpy(to, &head, 32);
     std::memcpy(to + last, &tail0, 32);
     std::memcpy(to + last + 32, &tail1, 32);
@@ -2971,11 +2994,14 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
     for (; at < last; at += 128) {
         std::memcpy(&a, from + at, 64);
         std::memcpy(&b, from + at + 64, 64);
-        a ^= pattern, b ^= pattern;
+        a ^= pattern;
+        b ^= pattern;
         std::memcpy(to + at, &a, 64);
         std::memcpy(to + at + 64, &b, 64);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned;
+    head ^= first;
+    tail0 ^= turned;
+    tail1 ^= turned;
     std::memcpy(to, &head, 64);
     std::memcpy(to + last, &tail0, 64);
     std::memcpy(to + last + 64, &tail1, 64);

@@ -58,10 +58,18 @@ struct chacha20_lanes4 {
 /// §2.1, on four blocks.
 inline void chacha20_quarter4(chacha20_lanes4& a, chacha20_lanes4& b, chacha20_lanes4& c,
                               chacha20_lanes4& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+    a = a + b;
+    d = d ^ a;
+    d = d << 16 | d >> 16;
+    c = c + d;
+    b = b ^ c;
+    b = b << 12 | b >> 20;
+    a = a + b;
+    d = d ^ a;
+    d = d << 8 | d >> 24;
+    c = c + d;
+    b = b ^ c;
+    b = b << 7 | b >> 25;
 }
 
 /// Writes the blocks `counter` to `counter + 3` to `to`, 256 bytes.
@@ -96,10 +104,18 @@ using chacha20_lanes8 = std::uint32_t __attribute__((vector_size(32)));
 /// operations must be written where AVX2 is on.
 __attribute__((target("avx2"), always_inline)) inline void
 chacha20_quarter8(chacha20_lanes8& a, chacha20_lanes8& b, chacha20_lanes8& c, chacha20_lanes8& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+    a = a + b;
+    d = d ^ a;
+    d = d << 16 | d >> 16;
+    c = c + d;
+    b = b ^ c;
+    b = b << 12 | b >> 20;
+    a = a + b;
+    d = d ^ a;
+    d = d << 8 | d >> 24;
+    c = c + d;
+    b = b ^ c;
+    b = b << 7 | b >> 25;
 }
 
 /// The same bytes as two calls of chacha20_blocks4: blocks `counter` to `counter + 7`, 512 bytes.

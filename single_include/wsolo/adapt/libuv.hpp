@@ -282,14 +282,14 @@ public:
     }
     /// Has call() do nothing until forget(). False: it was called before.
     bool mark(wire& whose) noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         if (!whose.is_alone()) return false;
         whose.enter(owed_);
         ++owed_count_;
         return true;
     }
     void forget(wire& whose) noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         if (!whose.is_alone()) --owed_count_;
         whose.leave();
     }
@@ -303,11 +303,11 @@ private:
             if (wire* const next = take()) next->on_turn();
     }
     [[nodiscard]] std::size_t count() noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         return owed_count_;
     }
     [[nodiscard]] wire* take() noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         if (owed_count_ == 0) return nullptr;
         --owed_count_;
         auto* const first = static_cast<wire*>(owed_.next);
@@ -415,7 +415,10 @@ class session final : public wire {
         wire* self;
     };
     struct wake { // any thread
-        bool operator()() const noexcept { return of->call(*self), true; }
+        bool operator()() const noexcept {
+            of->call(*self);
+            return true;
+        }
         hub* of;
         wire* self;
     };

@@ -226,6 +226,10 @@ private:
         return {io_status::ok, taken, 0};
     }
 
+    std::size_t break_output() noexcept {
+        is_output_broken_ = true;
+        return 0;
+    }
     /// How much of it is kept, because the descriptor has no room.
     std::size_t write_record(const_bytes next) noexcept {
         while (!next.empty()) {
@@ -237,10 +241,10 @@ private:
                 continue;
             }
             const auto needed = needs_of(answer, is_output_broken_);
-            if (!needed) return is_output_broken_ = true, 0;
+            if (!needed) return break_output();
             write_needs_ = *needed;
             if (kept_ == nullptr) kept_.reset(new (std::nothrow) std::byte[record]);
-            if (kept_ == nullptr) return is_output_broken_ = true, 0;
+            if (kept_ == nullptr) return break_output();
             std::memmove(kept_.get(), next.data(), kept_size_ = next.size());
             return kept_size_;
         }
@@ -249,11 +253,11 @@ private:
     }
     /// some: nothing is kept any more.
     poll::read_status write_kept() noexcept {
-        if (is_output_broken_) return kept_size_ = 0, poll::read_status::failed;
-        if (kept_size_ == 0) return poll::read_status::some;
-        const std::size_t left = write_record({kept_.get(), kept_size_});
-        if (is_output_broken_) return kept_size_ = 0, poll::read_status::failed;
-        if (left > 0) return poll::read_status::not_now;
+        if (!is_output_broken_ && kept_size_ == 0) return poll::read_status::some;
+        if (!is_output_broken_ && write_record({kept_.get(), kept_size_}) > 0)
+            return poll::read_status::not_now;
+        kept_size_ = 0;
+        if (is_output_broken_) return poll::read_status::failed;
         kept_.reset(); // an idle connection holds none
         return poll::read_status::some;
     }

@@ -151,19 +151,19 @@ public:
     // ---- any thread's
 
     void call(watched& whose) noexcept {
-        std::unique_lock hold(lock_);
+        std::unique_lock<std::mutex> hold(lock_);
         if (!whose.is_alone()) return;
         whose.enter(owed_);
         ++count_;
         ring(hold);
     }
     void forget(watched& whose) noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         if (!whose.is_alone()) --count_;
         whose.leave();
     }
     void wake() noexcept {
-        std::unique_lock hold(lock_);
+        std::unique_lock<std::mutex> hold(lock_);
         is_woken_ = true;
         ring(hold);
     }
@@ -173,11 +173,11 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return read_.get(); }
     /// False: there is something to do.
     [[nodiscard]] bool begin_sleep() noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         return is_asleep_ = !std::exchange(is_woken_, false) && count_ == 0;
     }
     void end_sleep() noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         is_asleep_ = is_woken_ = false;
     }
     /// The descriptor was readable.
@@ -186,12 +186,12 @@ public:
         static_cast<void>(!::read(read_.get(), rung, sizeof rung));
     }
     [[nodiscard]] std::size_t count() noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         return count_;
     }
     /// The first; nullptr: none is left.
     [[nodiscard]] watched* take() noexcept {
-        const std::scoped_lock hold(lock_);
+        const std::scoped_lock<std::mutex> hold(lock_);
         if (count_ == 0) return nullptr;
         --count_;
         auto* const first = static_cast<watched*>(owed_.next);
@@ -460,7 +460,10 @@ private:
 
     struct wake_hook { // any thread
         watched* whose;
-        bool operator()() const noexcept { return whose->call_for_turn(), true; }
+        bool operator()() const noexcept {
+            whose->call_for_turn();
+            return true;
+        }
     };
 
     template <class Wrap>
@@ -710,7 +713,10 @@ private:
     std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
         const time_point now = std::chrono::steady_clock::now();
         if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
-        if (buffer_until_ <= now) buffer_.reset(), buffer_until_ = no_deadline;
+        if (buffer_until_ <= now) {
+            buffer_.reset();
+            buffer_until_ = no_deadline;
+        }
         const time_point first = all_.first().due;
         const time_point due = buffer_until_ < first ? buffer_until_ : first;
         const time_point until = deadline_after(now, longest);

@@ -40,13 +40,20 @@ xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t w
         std::memcpy(&b, from + at + 32, 32);
         std::memcpy(&c, from + at + 64, 32);
         std::memcpy(&d, from + at + 96, 32);
-        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        a ^= pattern;
+        b ^= pattern;
+        c ^= pattern;
+        d ^= pattern;
         std::memcpy(to + at, &a, 32);
         std::memcpy(to + at + 32, &b, 32);
         std::memcpy(to + at + 64, &c, 32);
         std::memcpy(to + at + 96, &d, 32);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    head ^= first;
+    tail0 ^= turned;
+    tail1 ^= turned;
+    tail2 ^= turned;
+    tail3 ^= turned;
     std::memcpy(to, &head, 32);
     std::memcpy(to + last, &tail0, 32);
     std::memcpy(to + last + 32, &tail1, 32);
@@ -69,11 +76,14 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
     for (; at < last; at += 128) {
         std::memcpy(&a, from + at, 64);
         std::memcpy(&b, from + at + 64, 64);
-        a ^= pattern, b ^= pattern;
+        a ^= pattern;
+        b ^= pattern;
         std::memcpy(to + at, &a, 64);
         std::memcpy(to + at + 64, &b, 64);
     }
-    head ^= first, tail0 ^= turned, tail1 ^= turned;
+    head ^= first;
+    tail0 ^= turned;
+    tail1 ^= turned;
     std::memcpy(to, &head, 64);
     std::memcpy(to + last, &tail0, 64);
     std::memcpy(to + last + 64, &tail1, 64);
