@@ -128,7 +128,7 @@ def drive(program: Path, port: int, client: "Path | None") -> None:
                 raise Failed("bytes follow its Close")
             if server.wait(PATIENCE) != 0:
                 raise Failed(f"it ended with {server.returncode}")
-        except Failed as problem:
+        except (Failed, OSError, subprocess.TimeoutExpired) as problem:
             raise Failed(f"started for the {turn} time: {problem}") from None
         finally:
             server.kill()
@@ -152,11 +152,11 @@ def main() -> int:
             program = build(root, page, name, port, options.work, compiler)
             client = build(root, page, CLIENT, port, options.work, compiler) if page == "docs/start.md" else None
             drive(program, port, client)
-        except Failed as problem:
+        except (Failed, OSError, subprocess.TimeoutExpired) as problem:
             problems.append(f"{page}, {name}: {problem}")
     try:
         build_snippet(root, options.work, compiler)
-    except Failed as problem:
+    except (Failed, OSError, subprocess.TimeoutExpired) as problem:
         problems.append(str(problem))
     return report("first_screen", problems, len(SERVERS) + 2, "programs")
 

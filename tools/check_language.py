@@ -19,12 +19,12 @@ REFUSED = re.compile(r"\b(?:nobody|whoever|whomever|everybody|somebody|anybody)\
                      r"\bbehind (?:(?:a|an|the|its|our|their) )?(?:Close|close\(\)|head|frame|failure|error|upgrade|answer|end)\b", re.IGNORECASE)
 ALLOWED = re.compile(r"\bblame::nobody\b|\bblame\b.*\{ nobody,")  # an enumerator's name
 SUFFIXES = {".cpp", ".hpp", ".h", ".py", ".md", ".txt", ".cmake", ".pml", ".mutants", ".js", ".mjs", ".html", ".css", ".rs", ".go", ".yml", ".sh"}
-NOT_READ = {"build", ".git", "single_include", "node_modules", "CONTRIBUTING.md", "check_language.py", "selftest.py"}
+NOT_READ = {"build", ".git", ".venv", "single_include", "node_modules", "target", "CONTRIBUTING.md", "check_language.py", "selftest.py"}
 
 
 def texts(root: Path) -> Iterator[Path]:
     for folder, inside, names in os.walk(root):
-        inside[:] = sorted(name for name in inside if name not in NOT_READ)
+        inside[:] = sorted(name for name in inside if name not in NOT_READ and not name.startswith("build-"))
         for name in sorted(names):
             path = Path(folder, name)
             if name not in NOT_READ and (path.suffix in SUFFIXES or (path.parent.name == "scripts" and not path.suffix)):

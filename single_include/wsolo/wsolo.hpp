@@ -3603,8 +3603,8 @@ public:
         return step<false>(input, rules);
     }
 
-    /// A faster way to take the most common frame: a text or binary message of at most `limit` and 65,535 bytes, in
-    /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
+    /// A faster way to take the most common frame: a text or binary message that is not longer than `limit`, nor than
+    /// 65,535 bytes, in one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
     /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. O(1).
     [[gnu::always_inline]] bool next_whole(mutable_bytes& input, mutable_bytes& payload,
                                            std::uint64_t limit) noexcept {
