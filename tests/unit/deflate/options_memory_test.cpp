@@ -295,3 +295,107 @@ TEMPLATE_TEST_CASE("an inflated message is moved only where it is kept", "[defla
           static_cast<long>(text.size()) + 32);
     CHECK(keeping.whole->handler().last.text() == text);
 }
+
+namespace {
+
+/// A wire that keeps what is written in memory of its own, so that it needs none.
+struct roomy_wire {
+    std::string bytes = std::string(std::size_t{64} << 10, '\0');
+    std::size_t size = 0;
+};
+struct roomy_transport {
+    roomy_wire* wire;
+    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) const {
+        const std::size_t before = wire->size;
+        for (const wsolo::const_bytes part : parts) {
+            wsolo::detail::copy_bytes(reinterpret_cast<std::byte*>(wire->bytes.data()) + wire->size,
+                                      part.data(), part.size());
+            wire->size += part.size();
+        }
+        return {wsolo::io_status::ok, wire->size - before, 0};
+    }
+    void finish(wsolo::end_of_write) const {}
+    void end_output() const {}
+    void disconnect() const {}
+};
+struct no_wake {
+    bool operator()() const { return true; }
+};
+struct echoing {
+    wsolo::adapt::zlib::permessage_deflate compression;
+    errc on_message(auto& ws, const wsolo::message& one) { return ws.send(one); }
+};
+
+/// How many of `texts`, from the first on, are what `bytes` say; -1: something else is in them.
+template <class Side>
+int texts_in(const roomy_wire& wire, const std::vector<std::string>& texts, bool takes_over) {
+    const strict::stream all = strict::parse(std::string_view(wire.bytes).substr(0, wire.size),
+                                             wsolo::masks(Side::self), false, true);
+    support::plain_inflater peer;
+    std::size_t count = 0;
+    for (const strict::frame& each : all.frames) {
+        if (each.opcode == 8) continue;
+        if (each.rsv1 && !takes_over) peer.reset();
+        const std::string text = each.rsv1 ? peer.message(each.payload) : each.payload;
+        if (each.opcode != 1 || count == texts.size() || text != texts[count]) return -1;
+        ++count;
+    }
+    return all.error.empty() && all.rest == 0 ? static_cast<int>(count) : -1;
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("whichever allocation fails, an endpoint's peer can inflate what it gets, and all memory "
+                   "goes back",
+                   "[deflate][memory]", server, client) {
+    if (WSOLO_TEST_COUNTS_HEAP == 0) return;
+    using wsolo::deflate_mode;
+    const std::vector<std::string> texts{compressible(600), compressible(500, 1), compressible(3000, 2),
+                                         compressible(700, 1)};
+    endpoint_fixture<TestType> frames; // makes the peer's
+    support::plain_deflater peer;
+    std::vector<std::string> received;
+    for (const std::string& each : texts)
+        received.push_back(frames.frame({wsolo::opcode::text, true, true}, peer.message(each)));
+    for (const deflate_mode mode :
+         {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
+        int ended = 0, whole_runs = 0;
+        for (long n = 0; n < 60; ++n) {
+            wsolo::this_thread_compressors<compressor>().release();
+            std::vector<std::string> input = received; // it is unmasked in place
+            roomy_wire wire;
+            const support::heap_counts before = support::heap_now();
+            int arrived = 0;
+            bool is_open = false;
+            errc reason = errc::none;
+            {
+                echoing handler{wsolo::adapt::zlib::permessage_deflate({.mode = mode})};
+                handler.compression.agree(TestType::self, {});
+                wsolo::endpoint<roomy_transport, no_wake, echoing, TestType, wsolo::in_the_loop,
+                                manual_traits>
+                    whole(roomy_transport{&wire}, no_wake{}, std::move(handler),
+                          endpoint_fixture<TestType>::quiet());
+                const auto receive = [&](std::string& bytes) {
+                    is_open = whole.receive(std::as_writable_bytes(std::span(bytes))).read;
+                };
+                {
+                    const support::no_heap none(n);
+                    for (std::size_t at = 0; at < 3 && (at == 0 || is_open); ++at) receive(input[at]);
+                }
+                if (is_open) receive(input[3]);
+                reason = whole.how_it_ended().reason;
+                arrived = texts_in<TestType>(wire, texts, mode != deflate_mode::no_takeover);
+                wsolo::this_thread_compressors<compressor>().release();
+            }
+            const support::heap_counts after = support::heap_now(); // before Catch2 takes some
+            INFO("mode " << static_cast<int>(mode) << ", after " << n << " allocations");
+            CHECK(arrived == (is_open ? 4 : std::min(arrived, 3)));
+            CHECK(arrived >= 0);
+            CHECK(reason == (is_open ? errc::none : errc::out_of_memory));
+            CHECK(after.held == before.held);
+            ++(is_open ? whole_runs : ended);
+        }
+        CHECK(ended > 3);
+        CHECK(whole_runs > 3);
+    }
+}
