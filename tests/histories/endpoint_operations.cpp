@@ -106,6 +106,9 @@ void endpoint_history::callback(side& of, const char* what) {
 }
 
 errc endpoint_history::send_one(side& from, seeded& draw, operation how, std::size_t size) {
+    // A shared frame's compressed form refers to nothing, but what follows it may refer to it: often enough to be seen.
+    if (how == operation::send && !from.is_client && from.agreed.compresses() && draw.chance(30))
+        how = operation::send_shared;
     const std::size_t number = from.sent.size();
     const bool is_noise = from.agreed.compresses() && number % 4 == 0 && how != operation::send_by_handle;
     const bool is_text = how != operation::send_shared && draw.chance(60) && !is_noise;

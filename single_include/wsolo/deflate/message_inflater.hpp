@@ -144,7 +144,6 @@ private:
     }
 
     [[nodiscard]] inflated run(const_bytes& piece, bool ends, mutable_bytes to) noexcept {
-        if (error_ != errc::none) return {inflate_status::failed, 0, error_};
         std::size_t made = 0;
         for (;;) {
             const const_bytes from = in_tail_ ? const_bytes(tail).subspan(tail_taken_) : allowed(piece);

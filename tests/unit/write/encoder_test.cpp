@@ -484,6 +484,17 @@ TEMPLATE_TEST_CASE("what a message may grow by is kept for it while it is encode
     }
 }
 
+TEMPLATE_TEST_CASE("each message of one write may grow by as much", "[write][encoder]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 3 * (wsolo::encoded_size<TestType::self>(1000) + 16 + 80 + 134);
+    notes seen;
+    seen.fills = true;
+    writer_fixture<TestType, counting> f(options, counting{&seen});
+    for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(long_text('a', 1000)) == errc::none);
+    CHECK(f.pump_all() == pump_status::idle);
+    CHECK(frames_of(f) == strings{"*Z1128", "*Z1128", "*Z1128"});
+}
+
 TEST_CASE("a message that grows does not use up a quantum", "[write][encoder]") {
     wsolo::writer_options options;
     options.pump_quantum = 20000;
