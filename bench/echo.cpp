@@ -4,12 +4,16 @@
 // 1 the load or the network was the limit), _p50 and _p99 (us there and back), _calls (the server's system calls a message,
 // seen by strace in a run of its own, which slows it down: with many connections it finds more at once then).
 // --quick: 1 and 16 connections, once. --server NAME=PROGRAM adds a server (support/echo_servers.hpp).
+// glibc's servers keep the top of their heaps (keep_heaps()); --trim-heaps has them as glibc is by itself.
 
 #include "support/echo_load.hpp"
 #include "support/echo_servers.hpp"
 #include "support/suite.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
+#include <string_view>
 
 namespace {
 
@@ -58,9 +62,26 @@ void count_calls(bench::suite& all, const std::vector<contender>& servers, const
     all.observe_once(where.name, where.size, 1, counted);
 }
 
+/// For the servers: glibc gives what is free at the top of a heap, beyond 128 KiB, back to the system, and its next use costs a page
+/// fault for each 4 KiB. Whether a burst lies there is chance, and would be what is measured. It also ends by chance: with the
+/// first block of more than 128 KiB that is given back.
+void keep_heaps() {
+    ::setenv("MALLOC_TRIM_THRESHOLD_", "67108864", 0);
+    ::setenv("MALLOC_MMAP_THRESHOLD_", "33554432", 0);
+}
+
+/// Takes the flag out, wherever it stands.
+bool take_flag(int& count, char** given, std::string_view flag) {
+    char** const end = std::remove(given + 1, given + count, flag);
+    const bool was_there = end != given + count;
+    count = static_cast<int>(end - given);
+    return was_there;
+}
+
 } // namespace
 
 int main(int count, char** given) {
+    if (!take_flag(count, given, "--trim-heaps")) keep_heaps();
     const auto programs = bench::take_servers(count, given, {"poll", "poll_one", "asio", "beast", "uws"});
     bench::suite all(count, given);
     bench::raise_descriptors();
