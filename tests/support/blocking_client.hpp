@@ -98,11 +98,15 @@ public:
         REQUIRE(hear_head().starts_with("HTTP/1.1 101 "));
         check_echo("open");
     }
+    /// Of the stream, and not of this wait.
+    void check_end() const {
+        char none = 0;
+        CHECK(::recv(fd_, &none, 1, 0) == 0);
+    }
     void close_in_order() const {
         say(text("\x03\xe8", '\x88'));
         check_close(1000);
-        char none = 0;
-        CHECK(::recv(fd_, &none, 1, 0) == 0); // the stream's end, and not this wait's
+        check_end();
     }
 
     static constexpr std::string_view request =

@@ -104,7 +104,9 @@ public:
 
     virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
     virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
-    void call_for_turn() noexcept;               ///< any thread
+    /// Once it is gone: whether it can be destroyed without a wait for another thread.
+    [[nodiscard]] virtual bool is_left() noexcept { return true; }
+    void call_for_turn() noexcept; ///< any thread
 
     // From wide to narrow: a loop has very many of these.
     time_point due = no_deadline;
@@ -371,8 +373,9 @@ public:
         auto* const fresh = new (std::nothrow)
             listener<Make, Wrap, Work>(*this, listening, std::move(owned), everyone, std::move(make), options,
                                        std::move(wrap), std::move(work));
-        const errc answer = enter(fresh);
-        if (answer != errc::none || fresh->interest != 0) return answer;
+        if (!enter(fresh)) return errc::out_of_memory;
+        fresh->on_turn();
+        if (fresh->interest != 0) return errc::none;
         if (fresh->is_gone) return errc::closed;
         retire(*fresh);
         return errc::out_of_memory;
@@ -399,8 +402,11 @@ public:
         auto* const fresh =
             make_peer<made>(connecting, owned_descriptor(connecting), wrap, std::move(handler), request,
                             options, client_side<>{}, std::move(work));
-        if (fresh != nullptr) fresh->await_connection(bound_of(options.handshake_timeout));
-        return enter(fresh);
+        if (!enter(fresh)) return errc::out_of_memory;
+        fresh->set_linger(bound_of(options.ending.linger_timeout));
+        fresh->await_connection(bound_of(options.handshake_timeout));
+        fresh->on_turn();
+        return errc::none;
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -425,7 +431,7 @@ public:
         while (!all_.empty() && all_.first().due <= now) {
             watched& due = all_.first();
             if (due.is_gone) {
-                destroy(due);
+                due.is_left() ? destroy(due) : call_at(due, deadline_after(now, recall));
                 continue;
             }
             call_at(due, no_deadline);
@@ -449,6 +455,8 @@ private:
 
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
+    /// Until a connection that is over, but which another thread still uses, is looked at again.
+    static constexpr duration recall = std::chrono::milliseconds(20);
 
     class waker final : public watched {
     public:
@@ -483,8 +491,19 @@ private:
               stream_(wrap(number)),
               ws_(stream_.writing_end(), wake_hook{this}, std::forward<Rest>(rest)...) {}
 
-        void join(group_type& everyone) {
+        void begin(group_type& everyone) {
             if (ws_.join(everyone) != errc::none) note(ws_.close()); // it closes
+            on_turn();
+        }
+        /// Another server has answered by 101: from now on an end is a Close, and no HTTP.
+        void begin(group_type& everyone, mutable_bytes leftover) {
+            const bool is_member = ws_.join(everyone) == errc::none;
+            settle(ws_.take_upgraded(leftover));
+            if (!is_member && !is_gone) settle(ws_.close(close_code::going_away));
+        }
+        /// How long what the stream keeps may take to leave after the connection's end.
+        void set_linger([[maybe_unused]] duration bound) noexcept {
+            if constexpr (keeps_bytes) leaving_.bound = bound;
         }
         void await_connection(duration bound) {
             connecting_ = {true, deadline_after(std::chrono::steady_clock::now(), bound)};
@@ -492,6 +511,10 @@ private:
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
+            if (is_leaving()) {
+                stream_.flush();
+                return leave();
+            }
             if constexpr (!is_server) {
                 if (std::exchange(connecting_.is_under_way, false))
                     return settle((events & broken) != 0 ? ws_.abort(errc::connection_lost) : ws_.run());
@@ -501,8 +524,8 @@ private:
             if (may_write && stream_.has_unwritten()) stream_.flush();
             if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
-        void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
+            if (is_leaving()) return leave();
             if constexpr (!is_server) {
                 if (connecting_.is_under_way) return watch_connecting();
             }
@@ -511,9 +534,17 @@ private:
             const bool is_late = is_server && loop().stop_is_told_ && ws_.opened() == nullptr;
             settle(is_late ? ws_.close() : ws_.run());
         }
+        [[nodiscard]] bool is_left() noexcept override { return ws_.let_go(); }
 
     private:
         static constexpr bool is_server = requires(Connection& ws) { ws.take_upgraded(mutable_bytes()); };
+        static constexpr bool keeps_bytes = !std::is_same_v<Stream, plain_stream>;
+        struct leaves_at_once {};
+        struct leaving {
+            bool is_under_way = false;
+            duration bound{};
+            time_point by = no_deadline;
+        };
         struct connected {};
         struct connecting {
             bool is_under_way = false;
@@ -529,7 +560,8 @@ private:
         }
         void read() {
             const mutable_bytes buffer = loop().buffer();
-            const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
+            if (buffer.empty()) return settle(ws_.abort(errc::out_of_memory));
+            const read_result got = stream_.read(buffer);
             switch (got.status) {
             case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
             case read_status::end: return settle(ws_.end_of_input());
@@ -543,12 +575,34 @@ private:
             if (!wants.finished && !loop().watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
             if (wants.finished) {
                 if (loop().report_ != nullptr) *loop().report_ = ws_.how_it_ended();
-                return loop().retire(*this);
+                return begin_leaving();
             }
             note(wants);
             loop().call_at(*this, wants.deadline);
             if (wants.read && stream_.has_read_ahead()) call_for_turn();
         }
+
+        [[nodiscard]] bool is_leaving() const noexcept {
+            if constexpr (keeps_bytes) return leaving_.is_under_way;
+            return false;
+        }
+        /// What the stream has taken leaves after the end, as what a socket has taken does.
+        void begin_leaving() {
+            if constexpr (keeps_bytes) {
+                leaving_.is_under_way = true;
+                leaving_.by = deadline_after(std::chrono::steady_clock::now(), leaving_.bound);
+            }
+            leave();
+        }
+        void leave() {
+            if constexpr (keeps_bytes) {
+                if (stream_.has_unwritten() && std::chrono::steady_clock::now() < leaving_.by &&
+                    loop().watch(*this, stream_.write_needs()))
+                    return loop().call_at(*this, leaving_.by);
+            }
+            loop().retire(*this);
+        }
+
         void note(endpoint_wants wants) noexcept {
             wants_read_ = wants.read;
             wants_write_ = wants.write;
@@ -562,6 +616,7 @@ private:
         bool wants_write_ : 1 = false;
         Stream stream_;
         [[no_unique_address]] std::conditional_t<is_server, connected, connecting> connecting_;
+        [[no_unique_address]] std::conditional_t<keeps_bytes, leaving, leaves_at_once> leaving_;
         Connection ws_;
     };
 
@@ -581,10 +636,10 @@ private:
         using made = peer<server_of<Handler, Wrap, Work>, decltype(wrap(number))>;
         auto* const fresh =
             make_peer<made>(number, std::move(owned), wrap, std::move(handler), options, work);
-        if (fresh != nullptr) fresh->join(everyone);
-        const errc answer = enter(fresh);
-        if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
-        return answer;
+        if (!enter(fresh)) return errc::out_of_memory;
+        fresh->set_linger(bound_of(options.ending.linger_timeout));
+        upgraded ? fresh->begin(everyone, upgraded->leftover) : fresh->begin(everyone);
+        return errc::none;
     }
 
     // ---- a listener
@@ -681,14 +736,12 @@ private:
 
     // ---- all of them
 
-    errc enter(watched* fresh) {
-        if (fresh == nullptr) return errc::out_of_memory;
-        if (!is_open_ || !all_.add(*fresh)) {
-            delete fresh;
-            return errc::out_of_memory;
-        }
-        fresh->on_turn();
-        return errc::none;
+    /// The loop's from now on. False: there is no memory, and it is gone.
+    [[nodiscard]] bool enter(watched* fresh) {
+        if (fresh == nullptr) return false;
+        if (is_open_ && all_.add(*fresh)) return true;
+        delete fresh;
+        return false;
     }
     bool watch(watched& which, unsigned interest) noexcept {
         if (which.interest == interest) return true;

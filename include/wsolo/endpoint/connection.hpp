@@ -150,6 +150,9 @@ public:
         return errc::none;
     }
 
+    /// Whether the destructor waits for no other thread; see endpoint's function of this name.
+    [[nodiscard]] bool let_go() noexcept { return !whole_ || whole_->let_go(); }
+
     // ---- what it is
 
     /// The endpoint once the connection is open, until this is destroyed; nullptr before, and if it never was.

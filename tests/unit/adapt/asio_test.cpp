@@ -162,6 +162,17 @@ TEST_CASE("Asio: a client is told why it was never open", "[adapt][asio]") {
         at.join();
         CHECK(at.log.opened == std::vector<errc>{errc::invalid_header_field});
     }
+    SECTION("what tells it throws") {
+        const std::vector<tcp::endpoint> where{at.endpoint()};
+        at.acceptor.close();
+        wsolo::adapt::asio::connect(at.client(), where, caller(at), {.host = "a"}, {}, [&](errc why) {
+            at.log.opened.push_back(why);
+            throw std::runtime_error("as users do");
+        });
+        CHECK_NOTHROW(at.run(1));
+        at.join();
+        CHECK(at.log.opened == std::vector<errc>{errc::connection_lost});
+    }
     SECTION("it is refused") {
         at.accept([&] { return refuser{}; });
         wsolo::adapt::asio::connect(at.client(), at.where(), caller(at), {.host = "a"}, {}, told{&at});

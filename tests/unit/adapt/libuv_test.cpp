@@ -4,8 +4,10 @@
 
 #include <support/blocking_client.hpp>
 #include <support/catch.hpp>
+#include <support/fire_and_forget.hpp>
 
 #include <wsolo/adapt/libuv.hpp>
+#include <wsolo/endpoint/conversation.hpp>
 
 #include <atomic>
 #include <functional>
@@ -351,6 +353,47 @@ TEST_CASE("libuv: an abort from another thread ends a write in flight", "[adapt]
     silent.say(client::request);
     while (at.everyone.size() == 0) std::this_thread::sleep_for(1ms);
     at.everyone.abort_all();
+    while (at.log.ended == 0) std::this_thread::sleep_for(1ms);
+    at.stop();
+    at.thread.join();
+    CHECK(at.log.ends == std::vector<errc>{errc::aborted});
+}
+
+namespace {
+
+/// Waits until somebody else goes on with it.
+struct parked {
+    std::atomic<void*>* where;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> caller) const noexcept { where->store(caller.address()); }
+    void await_resume() const noexcept {}
+};
+struct holding : counted, wsolo::in_a_coroutine {
+    holding(record& in, std::atomic<void*>& here) : counted(in), where(&here) {}
+    void on_upgraded(auto& ws) { hold(wsolo::conversation(ws), where); }
+    static fire_and_forget hold(wsolo::conversation ws, std::atomic<void*>* where) {
+        static_cast<void>(co_await ws.next());
+        co_await parked{where};
+    }
+    std::atomic<void*>* where;
+};
+
+} // namespace
+
+TEST_CASE("libuv: a peer that is cut off need not wait for what still handles its message",
+          "[adapt][libuv]") {
+    server at;
+    at.options.ending.close_timeout = at.options.ending.linger_timeout = 1h;
+    std::atomic<void*> where{nullptr};
+    at.listen([&] { return holding(at.log, where); });
+    at.start();
+    client cut = at.connect();
+    cut.say(std::string(client::request) + client::text("hello"));
+    CHECK(cut.hear_head().starts_with("HTTP/1.1 101 "));
+    while (where == nullptr) std::this_thread::sleep_for(1ms);
+    at.everyone.abort_all();
+    cut.check_end();
+    at.in_loop([&] { std::coroutine_handle<>::from_address(where).resume(); });
     while (at.log.ended == 0) std::this_thread::sleep_for(1ms);
     at.stop();
     at.thread.join();

@@ -254,6 +254,40 @@ TEST_CASE("the goodbye comes after all that was written, and then TCP's end", "[
     }
 }
 
+TEST_CASE("after the end of both directions what was kept leaves, unless that is an abort",
+          "[adapt][openssl]") {
+    for (const int version : versions) {
+        for (const bool is_abort : {false, true}) {
+            both_ends pair(version);
+            CHECK(pair.shake_hands() == read_status::not_now);
+            std::string accepted;
+            for (int seed = 0; !pair.server->it.has_unwritten(); ++seed) {
+                const std::string next = numbered(10'000, seed);
+                const auto how = pair.server_says(next);
+                REQUIRE(how.status == io_status::ok);
+                accepted.append(next, 0, how.transferred);
+            }
+            if (!is_abort) pair.server->end.end_output();
+            pair.server->end.disconnect();
+            CHECK(pair.server->it.has_unwritten() == !is_abort);
+            std::string heard;
+            bool ended = false;
+            for (int i = 0; i < 100 && !ended; ++i) {
+                heard += pair.client_hears(&ended);
+                if (pair.server->it.has_unwritten())
+                    pair.server->it.flush();
+                else if (is_abort)
+                    break;
+            }
+            CHECK(ended == !is_abort);
+            CHECK((heard == accepted) == !is_abort);
+            char one = 0;
+            CHECK(::recv(pair.ends[1], &one, 1, MSG_DONTWAIT) == 0);
+            CHECK(pair.server->end.session() == pair.server->it.session());
+        }
+    }
+}
+
 TEST_CASE("a small room leaves something to read, and the loop is told so", "[adapt][openssl]") {
     both_ends pair;
     CHECK(pair.shake_hands() == read_status::not_now);

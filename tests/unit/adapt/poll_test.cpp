@@ -363,6 +363,58 @@ TEMPLATE_TEST_CASE("messages are handled where `work` says, and the loop goes on
     for (std::thread& each : workers) each.join();
 }
 
+namespace {
+
+/// A long query is a wait for the gate.
+struct querying {
+    std::shared_future<void> gate;
+    std::atomic<int>* ends;
+    errc on_message(auto& ws, wsolo::message&& got) const {
+        if (got.text() == "long") gate.wait();
+        return ws.send(got);
+    }
+    void on_finished(auto&, const wsolo::ending&) const { ++*ends; }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a pool's thread that is still in a connection that is over holds up no other",
+                   "[adapt][poll]", BOTH_SETS) {
+    std::vector<std::thread> workers;
+    std::mutex lock;
+    const auto work = [&](auto whom) {
+        const std::scoped_lock hold(lock);
+        workers.emplace_back([whom] {
+            if (const auto live = whom.try_use()) live->work();
+        });
+    };
+    std::promise<void> go_on;
+    std::atomic<int> ends{0};
+    const querying handler{go_on.get_future().share(), &ends};
+    {
+        running<TestType> of;
+        wsolo::server_options how = quick();
+        how.ending.close_timeout = how.ending.linger_timeout = 50ms;
+        const socket_pair first, second;
+        for (const socket_pair* each : {&first, &second})
+            REQUIRE(of.loop.add(each->ends[0], handler, of.everyone, how, sockets::plain{}, work) ==
+                    errc::none);
+        of.start();
+        client busy(first.ends[1]), other(second.ends[1]);
+        busy.shake_hands();
+        other.shake_hands();
+        busy.say(client::text("long"));
+        busy.hang_up();
+        while (ends == 0) std::this_thread::sleep_for(1ms);
+        for (int round = 0; round < 20; ++round) other.check_echo("round " + std::to_string(round));
+        go_on.set_value();
+        other.close_in_order();
+        other.hang_up();
+    }
+    for (std::thread& each : workers) each.join();
+    CHECK(ends == 2);
+}
+
 TEMPLATE_TEST_CASE("a connection that comes too late for the group is closed", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
     client early = of.add(echoing{});
@@ -729,6 +781,127 @@ TEMPLATE_TEST_CASE("a stream may read ahead, and say its own goodbye", "[adapt][
     a.hang_up();
 }
 
+namespace {
+
+/// Takes all that is written at once, and lets it out a byte at a time: all of it after its end too, where that was asked for.
+class stingy {
+public:
+    struct end {
+        stingy* whole;
+        wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
+            return whole->take(parts);
+        }
+        void finish(wsolo::end_of_write) noexcept {}
+        void end_output() noexcept { whole->owes_end_ = true; }
+        void disconnect() noexcept { whole->disconnect(); }
+    };
+
+    explicit stingy(int fd) : fd_(fd), plain_(fd) {}
+    stingy(const stingy&) = delete;
+    stingy& operator=(const stingy&) = delete;
+
+    sockets::read_result read(wsolo::mutable_bytes into) noexcept { return plain_.read(into); }
+    end writing_end() { return {this}; }
+    unsigned read_needs() const noexcept { return POLLIN; }
+    unsigned write_needs() const noexcept { return POLLOUT; }
+    bool has_read_ahead() const noexcept { return false; }
+    bool has_unwritten() const noexcept { return !kept_.empty() || owes_end_; }
+    void flush() noexcept {
+        if (!kept_.empty() && ::send(fd_, kept_.data(), 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
+            kept_.erase(0, 1);
+        if (!kept_.empty()) return;
+        if (std::exchange(owes_end_, false)) ::shutdown(fd_, SHUT_WR);
+        if (is_left_) ::shutdown(fd_, SHUT_RDWR);
+    }
+
+private:
+    wsolo::io_result take(std::span<const wsolo::const_bytes> parts) {
+        if (!kept_.empty()) return {wsolo::io_status::would_block, 0, 0};
+        for (const auto part : parts) kept_.append(reinterpret_cast<const char*>(part.data()), part.size());
+        return {wsolo::io_status::ok, kept_.size(), 0};
+    }
+    void disconnect() noexcept {
+        is_left_ = true;
+        if (owes_end_) return;
+        kept_.clear();
+        ::shutdown(fd_, SHUT_RDWR);
+    }
+
+    int fd_;
+    sockets::plain_stream plain_;
+    std::string kept_;
+    bool owes_end_ = false;
+    bool is_left_ = false;
+};
+struct greeting_large : echoing {
+    void on_upgraded(auto& ws) { CHECK(ws.send_text(std::string(100'000, 'x')) == errc::none); }
+};
+/// Says why it was never open.
+struct refused {
+    errc* why;
+    void on_not_opened(errc reason, int) const { *why = reason; }
+    errc on_message(auto&, wsolo::message&&) const { return errc::none; }
+};
+constexpr auto wrap_stingy = [](int fd) { return stingy(fd); };
+
+} // namespace
+
+TEMPLATE_TEST_CASE("what a stream has taken leaves after the peer's end too", "[adapt][poll]", BOTH_SETS) {
+    for (const bool is_bounded : {false, true}) {
+        running<TestType> of;
+        const socket_pair fresh;
+        const client a(fresh.ends[1]);
+        wsolo::server_options how = quick();
+        how.ending.linger_timeout = is_bounded ? 1h : 0s;
+        REQUIRE(of.loop.add(fresh.ends[0], echoing{}, of.everyone, how, wrap_stingy) == errc::none);
+        a.say(std::string(client::request) + client::text("hello") + client::text("\x03\xe8", '\x88'));
+        a.end_output(); // all of it is there before the first read
+        of.start();
+        CHECK(a.hear_head().starts_with("HTTP/1.1 101 "));
+        CHECK(a.hear(7) == client::unmasked("hello"));
+        CHECK(a.hear(100) == "\x88\x02\x03\xe8");
+    }
+}
+
+TEMPLATE_TEST_CASE("what a stream has taken is cut off by an abort, and by the linger", "[adapt][poll]",
+                   BOTH_SETS) {
+    const bool is_aborted = GENERATE(true, false);
+    running<TestType> of;
+    const socket_pair fresh;
+    const int small = 4096;
+    ::setsockopt(fresh.ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    client silent(fresh.ends[1]);
+    wsolo::server_options how = quick();
+    how.ending.linger_timeout = is_aborted ? 1h : 50ms;
+    REQUIRE(of.loop.add(fresh.ends[0], greeting_large{}, of.everyone, how, wrap_stingy) == errc::none);
+    silent.say(client::request);
+    if (!is_aborted) {
+        silent.say(client::text("\x03\xe8", '\x88'));
+        silent.end_output();
+    }
+    of.start();
+    if (is_aborted) {
+        while (of.everyone.size() == 0) std::this_thread::sleep_for(1ms);
+        of.everyone.abort_all();
+    }
+    of.thread.join(); // although the peer reads nothing
+}
+
+TEST_CASE("without memory for a read the connection ends, and says so", "[adapt][poll]") {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&                                       \
+    !defined(__clang__) // they end the program
+    wsolo::connection_group everyone;
+    sockets::loop loop({.read_buffer = PTRDIFF_MAX});
+    const socket_pair fresh;
+    const client a(fresh.ends[1]);
+    errc why = errc::none;
+    REQUIRE(loop.add(fresh.ends[0], refused{&why}, everyone, quick()) == errc::none);
+    a.say(client::request);
+    loop.run();
+    CHECK(why == errc::out_of_memory);
+#endif
+}
+
 TEST_CASE("serve() is one connection from its request to its end", "[adapt][poll]") {
     wsolo::connection_group everyone;
     const socket_pair fresh;
@@ -770,6 +943,24 @@ TEST_CASE("serve() goes on where another server has answered the request", "[ada
         ::close(fresh.ends[0]);
     }
     CHECK(everyone.report().joined == frames.size() + 1);
+}
+
+TEST_CASE("a connection that another server has answered is never answered by HTTP", "[adapt][poll]") {
+    wsolo::connection_group everyone;
+    static_cast<void>(everyone.close_all(close_code::going_away, "", 2s));
+    std::string leftover = client::text("early");
+    const socket_pair fresh;
+    std::thread server([&] {
+        static_cast<void>(sockets::serve(
+            fresh.ends[0], sockets::already_upgraded{std::as_writable_bytes(std::span(leftover))}, echoing{},
+            everyone, quick()));
+    });
+    client a(fresh.ends[1]);
+    CHECK(a.hear(7) == client::unmasked("early"));
+    a.check_close(1001);
+    a.hang_up();
+    server.join();
+    ::close(fresh.ends[0]);
 }
 
 TEST_CASE("serve() tells why there was no connection", "[adapt][poll]") {
