@@ -361,7 +361,7 @@ TEST_CASE("libuv: an abort from another thread ends a write in flight", "[adapt]
 
 namespace {
 
-/// Waits until somebody else goes on with it.
+/// Waits until the test goes on with it.
 struct parked {
     std::atomic<void*>* where;
     [[nodiscard]] bool await_ready() const noexcept { return false; }

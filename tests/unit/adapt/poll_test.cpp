@@ -2,10 +2,8 @@
 // twice, a listener that spins without descriptors, a hang-up told unasked, bytes that a stream keeps to itself, a loop that
 // doesn't end, or that ends too early.
 
-#include <support/blocking_client.hpp>
 #include <support/catch.hpp>
-
-#include <wsolo/adapt/poll.hpp>
+#include <support/poll_rig.hpp>
 
 #include <arpa/inet.h>
 #include <csignal>
@@ -19,11 +17,9 @@
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using namespace support::polling;
 using support::client;
-using wsolo::close_code;
-using wsolo::errc;
 using steady = std::chrono::steady_clock;
-namespace sockets = wsolo::adapt::poll;
 
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -35,78 +31,7 @@ extern "C" int accept4(int fd, sockaddr* whose, socklen_t* size, int flags) {
     if (const int error = accept_fails; error != 0 && accept_fails_times-- > 0) return errno = error, -1;
     return static_cast<int>(::syscall(SYS_accept4, fd, whose, size, flags));
 }
-
-#define BOTH_SETS sockets::epoll_set, sockets::poll_set
-#else
-#define BOTH_SETS sockets::poll_set
 #endif
-
-namespace {
-
-/// Both ends; the second is the client's.
-struct socket_pair {
-    socket_pair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0); }
-    int ends[2] = {-1, -1};
-};
-
-struct listening_socket {
-    listening_socket() : fd(::socket(AF_INET, SOCK_STREAM, 0)) {
-        where.sin_family = AF_INET;
-        where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof where;
-        REQUIRE(::bind(fd, address(), size) == 0);
-        REQUIRE(::listen(fd, 64) == 0);
-        REQUIRE(::getsockname(fd, address(), &size) == 0);
-    }
-    [[nodiscard]] client connect() {
-        const int connected = ::socket(AF_INET, SOCK_STREAM, 0);
-        REQUIRE(connected >= 0);
-        REQUIRE(::connect(connected, address(), sizeof where) == 0);
-        return client(connected);
-    }
-    sockaddr* address() { return reinterpret_cast<sockaddr*>(&where); }
-
-    sockaddr_in where{};
-    int fd; ///< the loop closes it
-};
-
-struct echoing {
-    errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
-};
-
-wsolo::server_options quick() {
-    wsolo::server_options how;
-    how.ending.linger_timeout = how.ending.close_timeout = 2s;
-    return how;
-}
-
-bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
-
-/// A loop with its group, in a thread of its own until it has nothing left.
-template <class Set>
-struct running {
-    [[nodiscard]] client add(auto handler, const wsolo::server_options& how = quick()) {
-        const socket_pair fresh;
-        REQUIRE(loop.add(fresh.ends[0], std::move(handler), everyone, how) == errc::none);
-        return client(fresh.ends[1]);
-    }
-    void start() {
-        thread = std::thread([this] { loop.run(); });
-    }
-    void stop() {
-        loop.stop_accepting();
-        static_cast<void>(everyone.close_all(close_code::going_away, "", 2s));
-    }
-    ~running() {
-        if (thread.joinable()) thread.join();
-    }
-
-    wsolo::connection_group everyone;
-    sockets::basic_loop<Set> loop;
-    std::thread thread;
-};
-
-} // namespace
 
 TEMPLATE_TEST_CASE("a loop serves what it is given until nothing is left", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
@@ -720,172 +645,14 @@ TEMPLATE_TEST_CASE("what a handler throws, or its making, ends that connection a
 
 namespace {
 
-/// Reads ahead, hands out a byte at a time, and owes a goodbye that takes two tries.
-class dribble {
-public:
-    struct end : wsolo::adapt::posix_socket {
-        dribble* whole;
-        end(int fd, dribble* of) : posix_socket(fd), whole(of) {}
-        void end_output() noexcept { whole->owed_ = 2; }
-    };
-
-    explicit dribble(int fd) : fd_(fd) {}
-    dribble(const dribble&) = delete;
-    dribble& operator=(const dribble&) = delete;
-
-    sockets::read_result read(wsolo::mutable_bytes into) noexcept {
-        if (at_ == kept_.size()) {
-            kept_.resize(4096);
-            at_ = 0;
-            const ssize_t count = ::recv(fd_, kept_.data(), kept_.size(), MSG_DONTWAIT);
-            kept_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-            if (count == 0) return {sockets::read_status::end};
-            if (count < 0)
-                return {errno == EAGAIN ? sockets::read_status::not_now : sockets::read_status::failed};
-        }
-        into[0] = static_cast<std::byte>(kept_[at_++]);
-        return {sockets::read_status::some, 1};
-    }
-    end writing_end() { return {fd_, this}; }
-    unsigned read_needs() const noexcept { return POLLIN; }
-    unsigned write_needs() const noexcept { return POLLOUT; }
-    bool has_read_ahead() const noexcept { return at_ != kept_.size(); }
-    bool has_unwritten() const noexcept { return owed_ > 0; }
-    void flush() noexcept {
-        if (--owed_ == 0) ::shutdown(fd_, SHUT_WR);
-    }
-
-private:
-    int fd_;
-    std::string kept_;
-    std::size_t at_ = 0;
-    int owed_ = 0;
-};
-
-} // namespace
-
-TEMPLATE_TEST_CASE("a stream may read ahead, and say its own goodbye", "[adapt][poll]", BOTH_SETS) {
-    running<TestType> of;
-    const socket_pair fresh;
-    client a(fresh.ends[1]);
-    wsolo::server_options patient = quick();
-    patient.ending.linger_timeout = 0ms; // nothing but the goodbye ends its output
-    REQUIRE(of.loop.add(fresh.ends[0], echoing{}, of.everyone, patient, [](int fd) { return dribble(fd); }) ==
-            errc::none);
-    a.say(std::string(client::request) + client::text("first") +
-          client::text("second")); // nothing more comes
-    of.start();
-    CHECK(a.hear_head().starts_with("HTTP/1.1 101 "));
-    CHECK(a.hear(7 + 8) == client::unmasked("first") + client::unmasked("second"));
-    a.close_in_order();
-    a.hang_up();
-}
-
-namespace {
-
-/// Takes all that is written at once, and lets it out a byte at a time: all of it after its end too, where that was asked for.
-class stingy {
-public:
-    struct end {
-        stingy* whole;
-        wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
-            return whole->take(parts);
-        }
-        void finish(wsolo::end_of_write) noexcept {}
-        void end_output() noexcept { whole->owes_end_ = true; }
-        void disconnect() noexcept { whole->disconnect(); }
-    };
-
-    explicit stingy(int fd) : fd_(fd), plain_(fd) {}
-    stingy(const stingy&) = delete;
-    stingy& operator=(const stingy&) = delete;
-
-    sockets::read_result read(wsolo::mutable_bytes into) noexcept { return plain_.read(into); }
-    end writing_end() { return {this}; }
-    unsigned read_needs() const noexcept { return POLLIN; }
-    unsigned write_needs() const noexcept { return POLLOUT; }
-    bool has_read_ahead() const noexcept { return false; }
-    bool has_unwritten() const noexcept { return !kept_.empty() || owes_end_; }
-    void flush() noexcept {
-        if (!kept_.empty() && ::send(fd_, kept_.data(), 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
-            kept_.erase(0, 1);
-        if (!kept_.empty()) return;
-        if (std::exchange(owes_end_, false)) ::shutdown(fd_, SHUT_WR);
-        if (is_left_) ::shutdown(fd_, SHUT_RDWR);
-    }
-
-private:
-    wsolo::io_result take(std::span<const wsolo::const_bytes> parts) {
-        if (!kept_.empty()) return {wsolo::io_status::would_block, 0, 0};
-        for (const auto part : parts) kept_.append(reinterpret_cast<const char*>(part.data()), part.size());
-        return {wsolo::io_status::ok, kept_.size(), 0};
-    }
-    void disconnect() noexcept {
-        is_left_ = true;
-        if (owes_end_) return;
-        kept_.clear();
-        ::shutdown(fd_, SHUT_RDWR);
-    }
-
-    int fd_;
-    sockets::plain_stream plain_;
-    std::string kept_;
-    bool owes_end_ = false;
-    bool is_left_ = false;
-};
-struct greeting_large : echoing {
-    void on_upgraded(auto& ws) { CHECK(ws.send_text(std::string(100'000, 'x')) == errc::none); }
-};
 /// Says why it was never open.
 struct refused {
     errc* why;
     void on_not_opened(errc reason, int) const { *why = reason; }
     errc on_message(auto&, wsolo::message&&) const { return errc::none; }
 };
-constexpr auto wrap_stingy = [](int fd) { return stingy(fd); };
 
 } // namespace
-
-TEMPLATE_TEST_CASE("what a stream has taken leaves after the peer's end too", "[adapt][poll]", BOTH_SETS) {
-    for (const bool is_bounded : {false, true}) {
-        running<TestType> of;
-        const socket_pair fresh;
-        const client a(fresh.ends[1]);
-        wsolo::server_options how = quick();
-        how.ending.linger_timeout = is_bounded ? 1h : 0s;
-        REQUIRE(of.loop.add(fresh.ends[0], echoing{}, of.everyone, how, wrap_stingy) == errc::none);
-        a.say(std::string(client::request) + client::text("hello") + client::text("\x03\xe8", '\x88'));
-        a.end_output(); // all of it is there before the first read
-        of.start();
-        CHECK(a.hear_head().starts_with("HTTP/1.1 101 "));
-        CHECK(a.hear(7) == client::unmasked("hello"));
-        CHECK(a.hear(100) == "\x88\x02\x03\xe8");
-    }
-}
-
-TEMPLATE_TEST_CASE("what a stream has taken is cut off by an abort, and by the linger", "[adapt][poll]",
-                   BOTH_SETS) {
-    const bool is_aborted = GENERATE(true, false);
-    running<TestType> of;
-    const socket_pair fresh;
-    const int small = 4096;
-    ::setsockopt(fresh.ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    client silent(fresh.ends[1]);
-    wsolo::server_options how = quick();
-    how.ending.linger_timeout = is_aborted ? 1h : 50ms;
-    REQUIRE(of.loop.add(fresh.ends[0], greeting_large{}, of.everyone, how, wrap_stingy) == errc::none);
-    silent.say(client::request);
-    if (!is_aborted) {
-        silent.say(client::text("\x03\xe8", '\x88'));
-        silent.end_output();
-    }
-    of.start();
-    if (is_aborted) {
-        while (of.everyone.size() == 0) std::this_thread::sleep_for(1ms);
-        of.everyone.abort_all();
-    }
-    of.thread.join(); // although the peer reads nothing
-}
 
 TEST_CASE("without memory for a read the connection ends, and says so", "[adapt][poll]") {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&                                       \

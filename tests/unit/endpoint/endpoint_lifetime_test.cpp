@@ -1,5 +1,5 @@
 // Would catch: an endpoint whose members end in an order in which a later one's end still uses an earlier one, seen where the end
-// of its messages is left to its destructor: a turn was asked for that never came.
+// of its messages is left to its destructor: a turn was asked for that never came; a loop that has to wait in order to destroy one.
 
 #include <support/endpoint_fixture.hpp>
 
@@ -56,4 +56,20 @@ TEMPLATE_TEST_CASE("an endpoint that goes while a turn is owed uses no part that
     const bool aborts = GENERATE(false, true);
     destroy_with_a_turn_owed<TestType, counted_work>(aborts);
     destroy_with_a_turn_owed<TestType, wsolo::in_the_loop>(aborts);
+}
+
+TEMPLATE_TEST_CASE("let_go() gives out no guard any more, and says when none is left", "[endpoint]", server,
+                   client) {
+    endpoint_fixture<TestType> f;
+    const auto handle = f.whole->handle();
+    {
+        const auto in_use = handle.try_use();
+        REQUIRE(in_use);
+        CHECK_FALSE(f.whole->let_go());
+        CHECK_FALSE(handle.try_use());
+        CHECK_FALSE(f.whole->let_go());
+    }
+    CHECK(f.whole->let_go());
+    CHECK(f.whole->let_go());
+    CHECK(handle.is_expired());
 }
