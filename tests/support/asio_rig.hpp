@@ -307,7 +307,10 @@ inline const std::vector<std::size_t> all_sizes{0, 1, 125, 126, 65'536, 1'000'00
 /// A client: one message of each size, each after the answer to the one before it; then it closes.
 struct caller : finishes {
     explicit caller(server& at) : finishes(at.log), home(&at) {}
-    void on_upgraded(auto& ws) { CHECK(ws.send_text(std::string(all_sizes[0], 'x')) == errc::none); }
+    void on_upgraded(auto& ws) {
+        CHECK(ws.transport().stream().lowest_layer().is_open());
+        CHECK(ws.send_text(std::string(all_sizes[0], 'x')) == errc::none);
+    }
     errc on_message(auto& ws, wsolo::message&& got) {
         CHECK(got.text() == std::string(all_sizes[next], 'x'));
         log->add(log->got, got.text().size());
