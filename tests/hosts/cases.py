@@ -338,6 +338,13 @@ def half_close(stage):
     peer.expect(TEXT, b"last")
     peer.expect_close(1000)
     peer.expect_end()
+    peer = stage.open(receive_buffer=4096)  # the answer fills the sockets, and the host knows that no more comes
+    peer.send(frame(TEXT, letters(900_000)), frame(CLOSE, close_payload(1000)))
+    peer.end_output()
+    time.sleep(0.3)
+    peer.expect(TEXT, letters(900_000))
+    peer.expect_close(1000)
+    peer.expect_end()
     peer = stage.connect()  # before there is a connection
     peer.send(b"GET /ws HTTP/1.1\r\nHo")
     peer.end_output()
