@@ -17189,6 +17189,13 @@ public:
         anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
+    /// Gives out no guard from now on. True: neither a handle's use nor work() is in progress, so that the destructor waits for
+    /// nothing. For a loop that has others to serve: once `finished`, and again until it is true. The loop's; never waits.
+    [[nodiscard]] bool let_go() noexcept {
+        anchor_.close();
+        return anchor_.wait((time_point::min)()) == errc::none;
+    }
+
     // ---- the loop's
 
     /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
@@ -17994,6 +18001,9 @@ public:
         opening()->common.invited = std::move(*invited);
         return errc::none;
     }
+
+    /// Whether the destructor waits for no other thread; see endpoint's function of this name.
+    [[nodiscard]] bool let_go() noexcept { return !whole_ || whole_->let_go(); }
 
     // ---- what it is
 

@@ -134,6 +134,9 @@ struct socket_wire {
     void end_output() { session->end_output(); }
     void disconnect() { session->disconnect(); }
     [[nodiscard]] std::size_t unsent() const noexcept { return session->unsent(); }
+    /// For a handler, `e.transport().stream()`: to ask it, for a peer's address or certificate, and to set options. Reads, writes
+    /// and ends are the session's. In the stream's executor; it lives as long as the endpoint.
+    [[nodiscard]] auto& stream() const noexcept { return session->stream(); }
 
     Session* session;
 };
@@ -149,6 +152,9 @@ struct stream_wire {
     void end_output() { session->end_output(); }
     void disconnect() { session->disconnect(); }
     [[nodiscard]] std::size_t unsent() const noexcept { return session->unsent(); }
+    /// For a handler, `e.transport().stream()`: to ask it, for a peer's address or certificate, and to set options. Reads, writes
+    /// and ends are the session's. In the stream's executor; it lives as long as the endpoint.
+    [[nodiscard]] auto& stream() const noexcept { return session->stream(); }
 
     Session* session;
 };
@@ -266,6 +272,8 @@ public:
     }
 
     // ---- the connection's
+
+    [[nodiscard]] Stream& stream() noexcept { return stream_; }
 
     /// The schedule hook. Any thread, which holds the connection by a guard of its own and must not be the one to destroy it: what
     /// it takes hold of goes to the executor whole.
@@ -414,6 +422,7 @@ private:
         if (phase_ != phase::gone && now() >= timer_.expiry()) {
             if (phase_ == phase::opening) fail(errc::handshake_timeout);
             if (phase_ == phase::leaving) close();
+            if (tls_end_ == tls_end::due) cancel_operations(); // the read went on in the middle of a record
             turn();
         }
         if (phase_ != phase::gone) keep_time();
@@ -521,7 +530,8 @@ private:
         phase_ = phase::leaving;
         if (!std::exchange(is_opening_over_, true)) {
             const errc why = ws_.how_it_ended().reason;
-            opened_(why == errc::none ? errc::aborted : why);
+            static_cast<void>(
+                wsolo::detail::call_hook([&] { opened_(why == errc::none ? errc::aborted : why); }));
         }
         if (!is_ending_tls()) return close();
         timer_.expires_at(tls_end_by_);

@@ -143,7 +143,11 @@ struct driver {
         std::suspend_always initial_suspend() const noexcept { return {}; }
         std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
-        void unhandled_exception() const { throw; }
+        void unhandled_exception() const {
+#if WSOLO_HAS_EXCEPTIONS
+            throw;
+#endif
+        }
     };
     std::coroutine_handle<> frame;
 };

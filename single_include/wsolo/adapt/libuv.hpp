@@ -85,6 +85,13 @@ public:
     void end_output() noexcept {
         static_cast<void>(uv_shutdown(&ending_, stream(), [](uv_shutdown_t*, int) {}));
     }
+    /// The handle is closed later, when its endpoint is over: the peer is not to wait for that.
+    void disconnect() const noexcept {
+#if !defined(_WIN32)
+        uv_os_fd_t descriptor = -1;
+        if (uv_fileno(&handle_.any, &descriptor) == 0) posix_socket(descriptor).disconnect();
+#endif
+    }
     [[nodiscard]] std::size_t unsent() const noexcept {
 #if defined(SIOCOUTQ)
         uv_os_fd_t descriptor = -1;
@@ -410,7 +417,7 @@ class session final : public wire {
         void cancel_write() const noexcept { self->cancel_write(); }
         void finish(end_of_write) const noexcept {}
         void end_output() const noexcept { self->end_output(); }
-        void disconnect() const noexcept {} // its handle is closed
+        void disconnect() const noexcept { self->disconnect(); }
         [[nodiscard]] std::size_t unsent() const noexcept { return self->unsent(); }
         wire* self;
     };
@@ -471,9 +478,10 @@ struct entry {
             if (at.hub_ != nullptr) at.hub_->close_if_empty();
             return errc::out_of_memory;
         }
-        if (open(static_cast<wire&>(*fresh)) != 0) {
+        if (const int error = open(static_cast<wire&>(*fresh)); error != 0) {
             fresh->cut();
-            return errc::connection_lost;
+            const bool is_short = error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOMEM;
+            return is_short ? errc::out_of_memory : errc::connection_lost;
         }
         fresh->start(everyone, request...);
         return errc::none;
@@ -496,7 +504,8 @@ template <class Handler>
 #if !defined(_WIN32)
 /// The same for a connected stream whose request the server's own HTTP has read; `leftover` is what it read after the request
 /// (connection.hpp, take_request()). The connection uses a copy of the stream's descriptor: stop reading before this call, and
-/// uv_close() the stream after it. The views are needed only during the call. Errors: as above; then the stream is unchanged.
+/// uv_close() the stream after it. The views are needed only during the call. Errors: out_of_memory, of descriptors too, and
+/// connection_lost; then the stream is unchanged, and yours.
 template <class Handler>
 [[nodiscard]] errc serve(uv_stream_t* connected, const http_request& parsed, mutable_bytes leftover,
                          Handler handler, context& at, connection_group& everyone,

@@ -179,6 +179,7 @@ public:
     void flush() noexcept {
         if (write_kept() == poll::read_status::not_now) return;
         if (owes_close_notify_) send_close_notify();
+        if (is_left_ && !has_unwritten()) socket_.disconnect();
     }
 
     /// The session, to ask OpenSSL for the peer's certificate, the protocol, the cipher. It lives as long as the stream.
@@ -266,6 +267,13 @@ private:
         owes_close_notify_ = true;
         flush();
     }
+    /// All was taken when the output ended, and what is left of it leaves first; otherwise it is cut off.
+    void disconnect() noexcept {
+        is_left_ = true;
+        if (owes_close_notify_) return;
+        kept_size_ = 0;
+        socket_.disconnect();
+    }
     void send_close_notify() noexcept {
         if (!is_broken_ && !is_output_broken_ && ::SSL_in_init(session_.get()) == 0) {
             ::ERR_clear_error();
@@ -287,6 +295,7 @@ private:
     unsigned write_needs_ = POLLOUT;
     bool has_read_ahead_ = false;
     bool owes_close_notify_ = false;
+    bool is_left_ = false;   ///< disconnect() was called
     bool is_broken_ = false; ///< what the peer says can't be read any more
     bool is_output_broken_ = false;
 };
@@ -299,7 +308,9 @@ public:
     io_result write(std::span<const const_bytes> parts, time_point) noexcept { return whole_->write(parts); }
     void finish(end_of_write why) noexcept { whole_->socket_.finish(why); }
     void end_output() noexcept { whole_->end_output(); }
-    void disconnect() noexcept { whole_->socket_.disconnect(); }
+    void disconnect() noexcept { whole_->disconnect(); }
+    /// As tls_stream's: for a handler, `e.transport().session()`.
+    [[nodiscard]] SSL* session() const noexcept { return whole_->session(); }
 #if defined(SIOCOUTQ)
     /// Bytes of the wire that the peer has not acknowledged, and what is kept.
     [[nodiscard]] std::size_t unsent() const noexcept {

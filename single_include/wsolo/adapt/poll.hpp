@@ -29,25 +29,17 @@
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../wsolo.hpp"
+#include "detail/poll_sets.hpp"
 #include "detail/poll_stream.hpp"
-#include "detail/poll_timeout.hpp"
-#include "detail/ring.hpp"
 #include "detail/timetable.hpp"
 #include "posix.hpp"
 
 #include <atomic>
 #include <fcntl.h>
 #include <memory>
-#include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
-#include <vector>
-#if defined(__linux__)
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#endif
 
 namespace wsolo::inline WSOLO_ABI::adapt::poll {
 
@@ -61,275 +53,6 @@ struct arrival {
     int descriptor = -1;        ///< to look at
     sockaddr_storage address{}; ///< the peer's, as accept() told it
 };
-
-// ---- what a loop waits with
-
-namespace detail {
-
-class owned_descriptor {
-public:
-    explicit owned_descriptor(int number = -1) noexcept : number_(number) {}
-    owned_descriptor(owned_descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        other.close();
-        return *this;
-    }
-    ~owned_descriptor() { close(); }
-    int release() noexcept { return std::exchange(number_, -1); }
-    void close() noexcept {
-        if (number_ >= 0) ::close(std::exchange(number_, -1));
-    }
-    [[nodiscard]] int get() const noexcept { return number_; }
-
-private:
-    int number_;
-};
-
-class wake_list;
-
-using adapt::detail::link;
-using adapt::detail::poll_timeout;
-
-/// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
-class watched : public link {
-public:
-    /// A descriptor that is borrowed.
-    watched(int number, wake_list& wakes) noexcept : wakes_(wakes), descriptor(number) {}
-    /// `owned` is that descriptor, or none.
-    watched(int number, owned_descriptor owned, wake_list& wakes) noexcept
-        : wakes_(wakes), descriptor(number), is_owned_(owned.release() >= 0) {}
-    virtual ~watched();
-
-    virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
-    virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
-    void call_for_turn() noexcept;               ///< any thread
-
-    // From wide to narrow: a loop has very many of these.
-    time_point due = no_deadline;
-
-protected:
-    [[nodiscard]] wake_list& wakes() const noexcept { return wakes_; } ///< its loop's
-
-private:
-    wake_list& wakes_;
-
-public:
-    const int descriptor;
-    std::uint32_t place = 0;   ///< the timetable's
-    std::uint8_t interest = 0; ///< what it is watched for; 0: not in the set
-    bool is_gone = false;
-
-private:
-    const bool is_owned_ = false; ///< the descriptor, which is closed at last
-};
-
-struct happening {
-    watched* whose;
-    unsigned events;
-};
-
-/// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
-/// the lock.
-class wake_list {
-public:
-    wake_list() noexcept {
-#if defined(__linux__)
-        read_ = owned_descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-#else
-        int ends[2];
-        if (::pipe(ends) != 0) return;
-        read_ = owned_descriptor(ends[0]);
-        write_ = owned_descriptor(ends[1]);
-        for (const int end : ends) {
-            ::fcntl(end, F_SETFL, O_NONBLOCK);
-            ::fcntl(end, F_SETFD, FD_CLOEXEC);
-        }
-#endif
-    }
-
-    // ---- any thread's
-
-    void call(watched& whose) noexcept {
-        std::unique_lock<std::mutex> hold(lock_);
-        if (!whose.is_alone()) return;
-        whose.enter(owed_);
-        ++count_;
-        ring(hold);
-    }
-    void forget(watched& whose) noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        if (!whose.is_alone()) --count_;
-        whose.leave();
-    }
-    void wake() noexcept {
-        std::unique_lock<std::mutex> hold(lock_);
-        is_woken_ = true;
-        ring(hold);
-    }
-
-    // ---- the loop's
-
-    [[nodiscard]] int descriptor() const noexcept { return read_.get(); }
-    /// False: there is something to do.
-    [[nodiscard]] bool begin_sleep() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        return is_asleep_ = !std::exchange(is_woken_, false) && count_ == 0;
-    }
-    void end_sleep() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        is_asleep_ = is_woken_ = false;
-    }
-    /// The descriptor was readable.
-    void clear() noexcept {
-        std::uint64_t rung[8];
-        static_cast<void>(!::read(read_.get(), rung, sizeof rung));
-    }
-    [[nodiscard]] std::size_t count() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        return count_;
-    }
-    /// The first; nullptr: none is left.
-    [[nodiscard]] watched* take() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        if (count_ == 0) return nullptr;
-        --count_;
-        auto* const first = static_cast<watched*>(owed_.next);
-        first->leave();
-        return first;
-    }
-
-private:
-    void ring(std::unique_lock<std::mutex>& hold) noexcept {
-        const bool asleep = std::exchange(is_asleep_, false);
-        hold.unlock();
-        const std::uint64_t one = 1;
-        const int to = write_.get() >= 0 ? write_.get() : read_.get();
-        if (asleep) static_cast<void>(!::write(to, &one, sizeof one)); // full: it is awake
-    }
-
-    owned_descriptor read_, write_; ///< an eventfd is both
-    std::mutex lock_;
-    link owed_;
-    std::size_t count_ = 0;
-    bool is_asleep_ = false;
-    bool is_woken_ = false;
-};
-
-inline watched::~watched() {
-    wakes_.forget(*this); // the last that called for a turn is gone by now
-    if (is_owned_) ::close(descriptor);
-}
-inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
-
-} // namespace detail
-
-/// Waits by poll(), everywhere; for the loop's thread. O(descriptors) a wait, and a change. Refers to the descriptors, and owns none.
-class poll_set {
-public:
-    /// False: the system denied it a descriptor.
-    [[nodiscard]] bool is_open() const noexcept { return true; }
-    /// From `which.interest`, what it is watched for, to `interest`. False: no memory.
-    [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
-        const auto events = static_cast<short>(interest);
-        if (which.interest == 0) {
-            if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
-                !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
-                return false;
-            owners_.push_back(&which);
-            return true;
-        }
-        std::size_t at = 0;
-        while (owners_[at] != &which) ++at;
-        asked_[at].events = events;
-        if (interest != 0) return true;
-        owners_[at] = owners_.back();
-        asked_[at] = asked_.back();
-        owners_.pop_back();
-        asked_.pop_back();
-        return true;
-    }
-    /// What happened, as much as there is room for. Nothing, perhaps, after a signal, `until`, or `due`, the time of something
-    /// else, which moves rarely; without either (no_deadline) there is no end to the wait.
-    [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
-                                   std::span<detail::happening> room) noexcept {
-        const int timeout = detail::poll_timeout(until < due ? until : due, now);
-        int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
-        std::size_t count = 0;
-        for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
-            if (++last_ >= asked_.size()) last_ = 0; // all have their turn, however many happen
-            if (asked_[last_].revents == 0) continue;
-            room[count++] = {owners_[last_], static_cast<unsigned>(asked_[last_].revents)};
-            --left;
-        }
-        return count;
-    }
-
-private:
-    std::vector<pollfd> asked_;
-    std::vector<detail::watched*> owners_;
-    std::size_t last_ = 0;
-};
-
-#if defined(__linux__)
-/// Waits by epoll; for the loop's thread. O(what happened) a wait. Owns two descriptors, and closes no other. What is due has a
-/// timer in the set, which is set only when it is to come earlier, or has come: a wait without a timeout is the cheaper one.
-class epoll_set {
-public:
-    epoll_set() noexcept {
-        epoll_event event{};
-        event.events = EPOLLIN | EPOLLET; // it is never read: each time that it is set is an edge of its own
-        static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event));
-    }
-    /// False: the system denied it a descriptor.
-    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0 && timer_.get() >= 0; }
-    /// Watches for exactly `interest` (POLLIN, POLLOUT; 0: takes it out). False: the system refused.
-    [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
-        epoll_event event{};
-        event.events = interest;
-        event.data.ptr = &which;
-        const int operation = which.interest == 0 ? EPOLL_CTL_ADD
-                              : interest == 0     ? EPOLL_CTL_DEL
-                                                  : EPOLL_CTL_MOD;
-        return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
-    }
-    /// Waits until `until`, or something happens; `due` is what the timer is set for. How many of `room` are filled.
-    [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
-                                   std::span<detail::happening> room) noexcept {
-        epoll_event found[128];
-        const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
-        if (until > now) set_timer(now, due);
-        const int timeout = detail::poll_timeout(until, now);
-        const int happened = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
-        std::size_t count = 0;
-        for (int at = 0; at < happened; ++at) {
-            auto* const whose = static_cast<detail::watched*>(found[at].data.ptr);
-            if (whose != nullptr) room[count++] = {whose, found[at].events}; // nullptr: the timer has come
-        }
-        return count;
-    }
-
-private:
-    void set_timer(time_point now, time_point due) noexcept {
-        if (due >= set_to_ && set_to_ > now) return;
-        set_to_ = due;
-        if (due == no_deadline) return;
-        const auto whole = std::chrono::floor<std::chrono::seconds>(due.time_since_epoch());
-        itimerspec when{};
-        when.it_value.tv_sec = static_cast<time_t>(whole.count());
-        when.it_value.tv_nsec = static_cast<long>(
-            std::chrono::duration_cast<std::chrono::nanoseconds>(due.time_since_epoch() - whole).count());
-        static_cast<void>(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr));
-    }
-
-    static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP);
-    detail::owned_descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
-    detail::owned_descriptor timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
-    time_point set_to_ = no_deadline;
-};
-#endif
-
-// ---- the loop
 
 /// Copied into the loop.
 struct loop_options {
@@ -370,8 +93,9 @@ public:
         auto* const fresh = new (std::nothrow)
             listener<Make, Wrap, Work>(*this, listening, std::move(owned), everyone, std::move(make), options,
                                        std::move(wrap), std::move(work));
-        const errc answer = enter(fresh);
-        if (answer != errc::none || fresh->interest != 0) return answer;
+        if (!enter(fresh)) return errc::out_of_memory;
+        fresh->on_turn();
+        if (fresh->interest != 0) return errc::none;
         if (fresh->is_gone) return errc::closed;
         retire(*fresh);
         return errc::out_of_memory;
@@ -398,8 +122,11 @@ public:
         auto* const fresh =
             make_peer<made>(connecting, owned_descriptor(connecting), wrap, std::move(handler), request,
                             options, client_side<>{}, std::move(work));
-        if (fresh != nullptr) fresh->await_connection(bound_of(options.handshake_timeout));
-        return enter(fresh);
+        if (!enter(fresh)) return errc::out_of_memory;
+        fresh->set_linger(bound_of(options.ending.linger_timeout));
+        fresh->await_connection(bound_of(options.handshake_timeout));
+        fresh->on_turn();
+        return errc::none;
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -424,7 +151,7 @@ public:
         while (!all_.empty() && all_.first().due <= now) {
             watched& due = all_.first();
             if (due.is_gone) {
-                destroy(due);
+                due.is_left() ? destroy(due) : call_at(due, deadline_after(now, recall));
                 continue;
             }
             call_at(due, no_deadline);
@@ -448,6 +175,8 @@ private:
 
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
+    /// Until a connection that is over, but which another thread still uses, is looked at again.
+    static constexpr duration recall = std::chrono::milliseconds(20);
 
     class waker final : public watched {
     public:
@@ -482,8 +211,19 @@ private:
               stream_(wrap(number)),
               ws_(stream_.writing_end(), wake_hook{this}, std::forward<Rest>(rest)...) {}
 
-        void join(group_type& everyone) {
+        void begin(group_type& everyone) {
             if (ws_.join(everyone) != errc::none) note(ws_.close()); // it closes
+            on_turn();
+        }
+        /// Another server has answered by 101: from now on an end is a Close, and no HTTP.
+        void begin(group_type& everyone, mutable_bytes leftover) {
+            const bool is_member = ws_.join(everyone) == errc::none;
+            settle(ws_.take_upgraded(leftover));
+            if (!is_member && !is_gone) settle(ws_.close(close_code::going_away));
+        }
+        /// How long what the stream keeps may take to leave after the connection's end.
+        void set_linger([[maybe_unused]] duration bound) noexcept {
+            if constexpr (keeps_bytes) leaving_.bound = bound;
         }
         void await_connection(duration bound) {
             connecting_ = {true, deadline_after(std::chrono::steady_clock::now(), bound)};
@@ -491,6 +231,10 @@ private:
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
+            if (is_leaving()) {
+                stream_.flush();
+                return leave();
+            }
             if constexpr (!is_server) {
                 if (std::exchange(connecting_.is_under_way, false))
                     return settle((events & broken) != 0 ? ws_.abort(errc::connection_lost) : ws_.run());
@@ -500,8 +244,8 @@ private:
             if (may_write && stream_.has_unwritten()) stream_.flush();
             if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
-        void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
+            if (is_leaving()) return leave();
             if constexpr (!is_server) {
                 if (connecting_.is_under_way) return watch_connecting();
             }
@@ -510,9 +254,17 @@ private:
             const bool is_late = is_server && loop().stop_is_told_ && ws_.opened() == nullptr;
             settle(is_late ? ws_.close() : ws_.run());
         }
+        [[nodiscard]] bool is_left() noexcept override { return ws_.let_go(); }
 
     private:
         static constexpr bool is_server = requires(Connection& ws) { ws.take_upgraded(mutable_bytes()); };
+        static constexpr bool keeps_bytes = !std::is_same_v<Stream, plain_stream>;
+        struct leaves_at_once {};
+        struct leaving {
+            bool is_under_way = false;
+            duration bound{};
+            time_point by = no_deadline;
+        };
         struct connected {};
         struct connecting {
             bool is_under_way = false;
@@ -528,7 +280,8 @@ private:
         }
         void read() {
             const mutable_bytes buffer = loop().buffer();
-            const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
+            if (buffer.empty()) return settle(ws_.abort(errc::out_of_memory));
+            const read_result got = stream_.read(buffer);
             switch (got.status) {
             case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
             case read_status::end: return settle(ws_.end_of_input());
@@ -542,12 +295,34 @@ private:
             if (!wants.finished && !loop().watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
             if (wants.finished) {
                 if (loop().report_ != nullptr) *loop().report_ = ws_.how_it_ended();
-                return loop().retire(*this);
+                return begin_leaving();
             }
             note(wants);
             loop().call_at(*this, wants.deadline);
             if (wants.read && stream_.has_read_ahead()) call_for_turn();
         }
+
+        [[nodiscard]] bool is_leaving() const noexcept {
+            if constexpr (keeps_bytes) return leaving_.is_under_way;
+            return false;
+        }
+        /// What the stream has taken leaves after the end, as what a socket has taken does.
+        void begin_leaving() {
+            if constexpr (keeps_bytes) {
+                leaving_.is_under_way = true;
+                leaving_.by = deadline_after(std::chrono::steady_clock::now(), leaving_.bound);
+            }
+            leave();
+        }
+        void leave() {
+            if constexpr (keeps_bytes) {
+                if (stream_.has_unwritten() && std::chrono::steady_clock::now() < leaving_.by &&
+                    loop().watch(*this, stream_.write_needs()))
+                    return loop().call_at(*this, leaving_.by);
+            }
+            loop().retire(*this);
+        }
+
         void note(endpoint_wants wants) noexcept {
             wants_read_ = wants.read;
             wants_write_ = wants.write;
@@ -561,6 +336,7 @@ private:
         bool wants_write_ : 1 = false;
         Stream stream_;
         [[no_unique_address]] std::conditional_t<is_server, connected, connecting> connecting_;
+        [[no_unique_address]] std::conditional_t<keeps_bytes, leaving, leaves_at_once> leaving_;
         Connection ws_;
     };
 
@@ -580,10 +356,10 @@ private:
         using made = peer<server_of<Handler, Wrap, Work>, decltype(wrap(number))>;
         auto* const fresh =
             make_peer<made>(number, std::move(owned), wrap, std::move(handler), options, work);
-        if (fresh != nullptr) fresh->join(everyone);
-        const errc answer = enter(fresh);
-        if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
-        return answer;
+        if (!enter(fresh)) return errc::out_of_memory;
+        fresh->set_linger(bound_of(options.ending.linger_timeout));
+        upgraded ? fresh->begin(everyone, upgraded->leftover) : fresh->begin(everyone);
+        return errc::none;
     }
 
     // ---- a listener
@@ -680,14 +456,12 @@ private:
 
     // ---- all of them
 
-    errc enter(watched* fresh) {
-        if (fresh == nullptr) return errc::out_of_memory;
-        if (!is_open_ || !all_.add(*fresh)) {
-            delete fresh;
-            return errc::out_of_memory;
-        }
-        fresh->on_turn();
-        return errc::none;
+    /// The loop's from now on. False: there is no memory, and it is gone.
+    [[nodiscard]] bool enter(watched* fresh) {
+        if (fresh == nullptr) return false;
+        if (is_open_ && all_.add(*fresh)) return true;
+        delete fresh;
+        return false;
     }
     bool watch(watched& which, unsigned interest) noexcept {
         if (which.interest == interest) return true;

@@ -35,7 +35,8 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
     { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
     /// It has taken something, or has been asked to end its output, and the descriptor had no room: flush() when write_needs()
-    /// is there.
+    /// is there. After the transport's disconnect() only where its end_output() came before: then flush() goes on until all has left,
+    /// or the linger is over.
     { asked.has_unwritten() } noexcept -> std::same_as<bool>;
     { s.flush() } noexcept;
 };
