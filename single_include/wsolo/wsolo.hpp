@@ -6899,24 +6899,81 @@ struct [[nodiscard]] heartbeat_actions {
     [[nodiscard]] constexpr bool none() const noexcept { return !send_ping && !send_beat && !peer_is_dead; }
 };
 
+namespace detail {
+
+/// A span in whole milliseconds; 0 is "none".
+[[nodiscard]] constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
+    constexpr std::int64_t most = 0xFFFF'FFFF;
+    return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
+}
+[[nodiscard]] constexpr duration span_of(std::uint32_t count) noexcept {
+    return std::chrono::milliseconds(count);
+}
+[[nodiscard]] constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+/// The application's own beat, apart from the peer's life.
+class beat_clock {
+public:
+    constexpr beat_clock(const heartbeat_options& options, time_point start) noexcept
+        : interval_(to_count(options.beat_interval)) {
+        if (interval_ == 0) return;
+        beat_at_ = deadline_after(start, period());
+        roll_at_ = deadline_after(start, span_of(interval_));
+    }
+
+    [[nodiscard]] constexpr time_point deadline() const noexcept { return beat_at_; }
+    /// Keeps every deadline within its span from now.
+    constexpr void pull_in(time_point now) noexcept {
+        if (interval_ == 0) return;
+        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
+        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(interval_)));
+    }
+    constexpr void tick(time_point now, heartbeat_actions& due) noexcept {
+        if (now < beat_at_) return;
+        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
+        const time_point in_step = deadline_after(beat_at_, period());
+        const time_point at = now < in_step ? beat_at_ : now;
+        due.send_beat = true;
+        beat_at_ = deadline_after(at, period());
+        if (at < roll_at_) return;
+        due.roll_window = true;
+        roll_at_ = deadline_after(at, span_of(interval_));
+    }
+
+private:
+    [[nodiscard]] constexpr duration period() const noexcept {
+        return beat_period(std::chrono::milliseconds(interval_));
+    }
+
+    time_point beat_at_ = no_deadline;
+    time_point roll_at_ = no_deadline;
+    std::uint32_t interval_;
+};
+
+/// In its place where the application has no beat.
+struct no_beats {
+    constexpr no_beats(const heartbeat_options&, time_point) noexcept {}
+    [[nodiscard]] static constexpr time_point deadline() noexcept { return no_deadline; }
+    static constexpr void pull_in(time_point) noexcept {}
+    static constexpr void tick(time_point, heartbeat_actions&) noexcept {}
+};
+
+} // namespace detail
+
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 48 bytes; 32 without `HasBeats`, when heartbeat_options::beat_interval is ignored.
 ///
 /// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
 /// before the verdict.
-class heartbeat {
+template <bool HasBeats>
+class basic_heartbeat {
 public:
-    constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
-        : alive_at_(start),
-          ping_interval_(to_count(options.ping_interval)),
-          pong_timeout_(to_count(options.pong_timeout)),
-          beat_interval_(to_count(options.beat_interval)),
-          pong_only_(options.pong_only) {
-        if (beat_interval_ != 0) {
-            beat_at_ = deadline_after(start, period());
-            roll_at_ = deadline_after(start, span_of(beat_interval_));
-        }
-    }
+    constexpr basic_heartbeat(const heartbeat_options& options, time_point start) noexcept
+        : beats_(options, start),
+          ping_interval_(detail::to_count(options.ping_interval)),
+          alive_at_(start),
+          pong_timeout_(detail::to_count(options.pong_timeout)),
+          pong_only_(options.pong_only) {}
 
     /// Bytes arrived, any at all.
     constexpr void on_received(time_point now) noexcept {
@@ -6988,7 +7045,7 @@ public:
         if (phase_ != phase::stopped) {
             pull_in(now);
             judge(now, due);
-            if (phase_ != phase::stopped) beat(now, due);
+            if (phase_ != phase::stopped) beats_.tick(now, due);
         }
         due.deadline = deadline();
         return due;
@@ -7000,7 +7057,7 @@ public:
         const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at() : look_at()
                                 : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
-        return peer < beat_at_ ? peer : beat_at_;
+        return detail::sooner(peer, beats_.deadline());
     }
 
     /// Whether a PING was written and no sign of life came after it.
@@ -7011,31 +7068,20 @@ public:
 private:
     enum class phase : std::uint8_t { quiet, ping_asked, awaiting_pong, stopped };
 
-    static constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
-        constexpr std::int64_t most = 0xFFFF'FFFF;
-        return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
-    }
-    static constexpr duration span_of(std::uint32_t count) noexcept {
-        return std::chrono::milliseconds(count);
-    }
     static constexpr time_point later(time_point a, time_point b) noexcept { return a < b ? b : a; }
-    static constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
-    [[nodiscard]] constexpr duration period() const noexcept {
-        return beat_period(std::chrono::milliseconds(beat_interval_));
-    }
     [[nodiscard]] constexpr time_point ping_at() const noexcept {
-        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
+        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, detail::span_of(ping_interval_));
     }
 
     /// While a PONG is awaited: when the two looks are due.
     [[nodiscard]] constexpr time_point dead_at() const noexcept {
-        return deadline_after(alive_at_, span_of(pong_timeout_));
+        return deadline_after(alive_at_, detail::span_of(pong_timeout_));
     }
     [[nodiscard]] constexpr time_point look_at() const noexcept {
         return dead_at() == no_deadline ? no_deadline : deadline_after(dead_at(), -quarter());
     }
-    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return detail::span_of(pong_timeout_) / 4; }
     /// Of the PING that was asked for last.
     [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
         return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
@@ -7054,10 +7100,8 @@ private:
 
     /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
-        alive_at_ = sooner(alive_at_, now);
-        if (beat_interval_ == 0) return;
-        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
-        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
+        alive_at_ = detail::sooner(alive_at_, now);
+        beats_.pull_in(now);
     }
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
@@ -7081,26 +7125,13 @@ private:
         is_written_ = false;
     }
 
-    constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
-        if (now < beat_at_) return;
-        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
-        const time_point in_step = deadline_after(beat_at_, period());
-        const time_point at = now < in_step ? beat_at_ : now;
-        due.send_beat = true;
-        beat_at_ = deadline_after(at, period());
-        if (at < roll_at_) return;
-        due.roll_window = true;
-        roll_at_ = deadline_after(at, span_of(beat_interval_));
-    }
-
+    // [[no_unique_address]]: what follows lies in its tail padding.
+    [[no_unique_address]] std::conditional_t<HasBeats, detail::beat_clock, detail::no_beats> beats_;
+    std::uint32_t ping_interval_;
     /// The last sign of life; from a PING's writing until the next one, since when silence counts against the peer.
     time_point alive_at_;
     time_point written_at_{}; ///< of the PING that was asked for last
-    time_point beat_at_ = no_deadline;
-    time_point roll_at_ = no_deadline;
-    std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
-    std::uint32_t beat_interval_;
     std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
     bool pong_only_ : 1;
@@ -7109,6 +7140,8 @@ private:
     bool is_asked_ : 1 = false;   ///< the last PING: not written yet
     bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
+
+using heartbeat = basic_heartbeat<true>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7141,6 +7174,28 @@ struct read_limits {
     /// extension's to decode.
     std::uint8_t allowed_rsv = 0;
 };
+
+namespace detail {
+
+/// Limits as a reader holds to them: each is a bound that everything can be compared with.
+struct read_bounds {
+    explicit constexpr read_bounds(const read_limits& limits) noexcept
+        : max_frame_size(bound_of(limits.max_frame_size)),
+          max_message_size(bound_of(limits.max_message_size)),
+          max_fragments(bound_of(limits.max_fragments)),
+          max_age(limits.max_message_age),
+          allowed_rsv(limits.allowed_rsv),
+          by_fragments(limits.deliver == delivery::fragments) {}
+
+    std::uint64_t max_frame_size;
+    std::uint64_t max_message_size;
+    std::uint32_t max_fragments;
+    short_duration max_age;
+    std::uint8_t allowed_rsv;
+    bool by_fragments;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7315,8 +7370,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// The message that the next data frame belongs to. 32 bytes.
 class message_rules {
 public:
-    explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
+    explicit message_rules(const read_bounds& bounds) noexcept
+        : max_size_(bounds.max_message_size), max_fragments_(bounds.max_fragments) {}
 
     /// Up to this many bytes a message that nothing encoded is within the limits.
     [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
@@ -7397,11 +7452,11 @@ enum class read_phase : std::uint8_t { open, peer_closed, failed };
 
 template <role Role>
 struct reader_state {
-    explicit reader_state(const read_limits& limits) noexcept
-        : by_fragments_(limits.deliver == delivery::fragments),
-          decoder_({limits.max_frame_size}, limits.allowed_rsv),
-          rules_(limits),
-          max_age_(limits.max_message_age) {
+    explicit reader_state(const read_bounds& bounds) noexcept
+        : by_fragments_(bounds.by_fragments),
+          decoder_({bounds.max_frame_size}, bounds.allowed_rsv),
+          rules_(bounds),
+          max_age_(bounds.max_age) {
         if (by_fragments_)
             static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
@@ -7451,6 +7506,11 @@ struct reader_state {
     }
     void note_not_listening(time_point now) noexcept {
         if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
+    }
+
+    /// Whether neither a message nor a frame is under way.
+    [[nodiscard]] bool is_between_messages() const noexcept {
+        return !rules_.open() && decoder_.at_boundary();
     }
 
     std::uint64_t ignored = 0;
@@ -7579,7 +7639,7 @@ private:
         failure_untold_ = true;
     }
 
-    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    [[nodiscard]] bool is_unfinished() const noexcept { return !is_between_messages(); }
     void begin_age(time_point late_at) noexcept {
         late_at_ = late_at;
         is_dated_ = true;
@@ -7689,9 +7749,12 @@ public:
     /// With delivery::fragments about 150 bytes are allocated here, and nothing ever after.
     explicit basic_reader(const read_limits& limits = {})
         requires std::default_initializable<Side>
-        : state_(limits) {}
+        : state_(detail::read_bounds(limits)) {}
     basic_reader(const read_limits& limits, Side side) noexcept
-        : side_(static_cast<Side&&>(side)), state_(limits) {}
+        : basic_reader(detail::read_bounds(limits), static_cast<Side&&>(side)) {}
+    /// With limits that were made ready once, for many readers.
+    basic_reader(const detail::read_bounds& bounds, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(bounds) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -7742,6 +7805,9 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Whether it is open, and neither a message nor a frame is under way. With delivery::messages a reader that is made now, with
+    /// the same limits, goes on as this one does. (But for close_sent() and ignored().)
+    [[nodiscard]] bool is_resting() const noexcept { return open() && state_.is_between_messages(); }
     /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
@@ -16612,6 +16678,92 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/endpoint/detail/input_reader.hpp
+// What an endpoint reads its input with: a reader that is there while a message or a frame is under way, and made anew otherwise.
+//
+// Laws of this file:
+// - An idle connection keeps the reader's limits, and no reader: between two messages a new one goes on as the old one would.
+// - What a read leaves unfinished takes memory. Without it the reading ends: nothing after a gap is looked at.
+// - It is over after the peer's Close and after a failure; what comes then is not looked at either.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What a side's replies are masked with. It stays while readers come and go.
+template <role Self>
+struct reply_keys {
+    using side = server_side;
+    [[nodiscard]] side lend() noexcept { return {}; }
+};
+template <>
+struct reply_keys<role::client> {
+    using side = client_side<random_keys&>;
+    [[nodiscard]] side lend() noexcept { return side(keys); }
+    random_keys keys;
+};
+
+/// Belongs to the loop's thread.
+template <role Self>
+class input_reader {
+public:
+    using reader = basic_reader<typename reply_keys<Self>::side>;
+
+    /// `limits`: of whole messages.
+    explicit input_reader(const read_limits& limits) noexcept : bounds_(limits) {
+        WSOLO_ASSERT(!bounds_.by_fragments, "an endpoint reads whole messages");
+    }
+
+    /// Calls use(range) with the events in `received` (basic_reader::read()), unless it is over: `use` leaves nothing unread in the
+    /// range. False: there is no memory for what is unfinished, and it is over.
+    template <class Use>
+    [[nodiscard]] bool read(mutable_bytes received, Use use) {
+        if (is_over_) return true;
+        if (unfinished_) {
+            use(unfinished_->read(received));
+            is_over_ = !unfinished_->open();
+            if (!is_under_way(*unfinished_)) unfinished_.reset();
+            return true;
+        }
+        reader fresh(bounds_, keys_.lend());
+        use(fresh.read(received));
+        is_over_ = !fresh.open();
+        if (!is_under_way(fresh)) return true;
+        unfinished_.reset(new (std::nothrow) reader(std::move(fresh)));
+        is_over_ = unfinished_ == nullptr;
+        return !is_over_;
+    }
+
+    /// basic_reader's functions of these names.
+    [[nodiscard]] bool open() const noexcept { return !is_over_; }
+    [[nodiscard]] time_point tick(time_point now) noexcept {
+        return unfinished_ ? unfinished_->tick(now) : no_deadline;
+    }
+    [[nodiscard]] time_point deadline() const noexcept {
+        return unfinished_ ? unfinished_->deadline() : no_deadline;
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (unfinished_) unfinished_->note_not_listening(now);
+    }
+    /// No event owes a reply any more: nothing follows our Close.
+    void note_close_sent() noexcept { is_close_sent_ = true; }
+    [[nodiscard]] bool close_sent() const noexcept { return is_close_sent_; }
+    [[nodiscard]] std::optional<control_frame> owed_reply(const event& found) const noexcept {
+        return is_close_sent_ ? std::nullopt : found.owed_reply();
+    }
+
+private:
+    [[nodiscard]] static bool is_under_way(const reader& in) noexcept {
+        return in.open() && !in.is_resting();
+    }
+
+    owned<reader> unfinished_;
+    [[no_unique_address]] reply_keys<Self> keys_;
+    [[no_unique_address]] read_bounds bounds_; // [[no_unique_address]]: what follows lies in its tail padding
+    bool is_over_ = false;
+    bool is_close_sent_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/detail/kept_input.hpp
 // Input that an endpoint received while it was held back, until it reads on.
 //
@@ -17162,9 +17314,10 @@ public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
         single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
-    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
+    /// Without a handler that has on_beat() nothing is due for it.
+    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -17318,12 +17471,11 @@ public:
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
-    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+    // ---- the parts. The heartbeat and the counters are the loop's.
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
     [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
+    [[nodiscard]] const heartbeat_type& beat() const noexcept { return beat_; }             ///< the loop's
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
@@ -17405,18 +17557,23 @@ private:
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
         auto run = messages_.begin_read();
-        auto found = in_.read(received);
         mutable_bytes left;
-        for (const event& each : found) {
-            meet(each, run, now);
-            ending_.blame(messages().error()); // before what follows in this read may be to blame
-            if (has_stopped_reading_) break;
-            if (is_held_back() || run.is_used_up()) {
-                left = found.unread();
-                break;
+        const bool has_memory = in_.read(received, [&](auto&& found) {
+            for (const event& each : found) {
+                meet(each, run, now);
+                ending_.blame(messages().error()); // before what follows in this read may be to blame
+                if (has_stopped_reading_) break;
+                if (is_held_back() || run.is_used_up()) {
+                    left = found.unread();
+                    break;
+                }
             }
+            static_cast<void>(found.unread()); // none, but after stop_reading()
+        });
+        if (!has_memory) {
+            left = {};
+            stop_reading(errc::out_of_memory, now);
         }
-        static_cast<void>(found.unread());                          // none, but after stop_reading()
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
@@ -17468,14 +17625,14 @@ private:
             if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        owe_close(found.owed_reply(), now);
+        owe_close(in_.owed_reply(found), now);
         end_messages();
     }
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pings_received_;
-        if (const auto reply = found.owed_reply()) answer(*reply);
+        if (const auto reply = in_.owed_reply(found)) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
@@ -17797,8 +17954,8 @@ private:
         return first;
     }
 
-    heartbeat beat_;
-    reader_type in_;
+    heartbeat_type beat_;
+    [[no_unique_address]] detail::input_reader<self> in_;
     stream_end end_;
     std::uint64_t texts_received_ = 0;
     std::uint64_t binaries_received_ = 0;

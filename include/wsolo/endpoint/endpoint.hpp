@@ -21,7 +21,6 @@
 // - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 #include "../core/limit.hpp"
-#include "../session/reader.hpp"
 #include "../sync/detail/plain_atomic.hpp"
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
@@ -29,6 +28,7 @@
 #include "detail/compression.hpp"
 #include "detail/ending_record.hpp"
 #include "detail/input_rates.hpp"
+#include "detail/input_reader.hpp"
 #include "detail/kept_input.hpp"
 #include "detail/lazy_deadline.hpp"
 #include "detail/message_handling.hpp"
@@ -94,9 +94,10 @@ public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
         single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
-    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
+    /// Without a handler that has on_beat() nothing is due for it.
+    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -250,12 +251,11 @@ public:
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
-    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+    // ---- the parts. The heartbeat and the counters are the loop's.
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
     [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
+    [[nodiscard]] const heartbeat_type& beat() const noexcept { return beat_; }             ///< the loop's
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
@@ -337,18 +337,23 @@ private:
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
         auto run = messages_.begin_read();
-        auto found = in_.read(received);
         mutable_bytes left;
-        for (const event& each : found) {
-            meet(each, run, now);
-            ending_.blame(messages().error()); // before what follows in this read may be to blame
-            if (has_stopped_reading_) break;
-            if (is_held_back() || run.is_used_up()) {
-                left = found.unread();
-                break;
+        const bool has_memory = in_.read(received, [&](auto&& found) {
+            for (const event& each : found) {
+                meet(each, run, now);
+                ending_.blame(messages().error()); // before what follows in this read may be to blame
+                if (has_stopped_reading_) break;
+                if (is_held_back() || run.is_used_up()) {
+                    left = found.unread();
+                    break;
+                }
             }
+            static_cast<void>(found.unread()); // none, but after stop_reading()
+        });
+        if (!has_memory) {
+            left = {};
+            stop_reading(errc::out_of_memory, now);
         }
-        static_cast<void>(found.unread());                          // none, but after stop_reading()
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
@@ -400,14 +405,14 @@ private:
             if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        owe_close(found.owed_reply(), now);
+        owe_close(in_.owed_reply(found), now);
         end_messages();
     }
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pings_received_;
-        if (const auto reply = found.owed_reply()) answer(*reply);
+        if (const auto reply = in_.owed_reply(found)) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
@@ -729,8 +734,8 @@ private:
         return first;
     }
 
-    heartbeat beat_;
-    reader_type in_;
+    heartbeat_type beat_;
+    [[no_unique_address]] detail::input_reader<self> in_;
     stream_end end_;
     std::uint64_t texts_received_ = 0;
     std::uint64_t binaries_received_ = 0;
