@@ -45,19 +45,18 @@ public:
     template <class Use>
     [[nodiscard]] bool read(mutable_bytes received, Use use) {
         if (is_over_) return true;
-        if (unfinished_) {
-            use(unfinished_->read(received));
-            is_over_ = !unfinished_->open();
-            if (!is_under_way(*unfinished_)) unfinished_.reset();
-            return true;
-        }
         reader fresh(bounds_, keys_.lend());
-        use(fresh.read(received));
-        is_over_ = !fresh.open();
-        if (!is_under_way(fresh)) return true;
-        unfinished_.reset(new (std::nothrow) reader(std::move(fresh)));
-        is_over_ = unfinished_ == nullptr;
-        return !is_over_;
+        reader& in = unfinished_ ? *unfinished_ : fresh;
+        use(in.read(received));
+        is_over_ = !in.open();
+        if (is_over_ || in.is_resting()) {
+            unfinished_.reset();
+        } else if (!unfinished_) {
+            unfinished_.reset(new (std::nothrow) reader(std::move(fresh)));
+            is_over_ = unfinished_ == nullptr;
+            return !is_over_;
+        }
+        return true;
     }
 
     /// basic_reader's functions of these names.
@@ -79,10 +78,6 @@ public:
     }
 
 private:
-    [[nodiscard]] static bool is_under_way(const reader& in) noexcept {
-        return in.open() && !in.is_resting();
-    }
-
     owned<reader> unfinished_;
     [[no_unique_address]] reply_keys<Self> keys_;
     [[no_unique_address]] read_bounds bounds_; // [[no_unique_address]]: what follows lies in its tail padding
