@@ -46,6 +46,8 @@ struct read_bounds {
           allowed_rsv(limits.allowed_rsv),
           by_fragments(limits.deliver == delivery::fragments) {}
 
+    [[nodiscard]] bool operator==(const read_bounds&) const = default;
+
     std::uint64_t max_frame_size;
     std::uint64_t max_message_size;
     std::uint32_t max_fragments;

@@ -39,17 +39,24 @@ concept message_compression = requires(T& it, const T& seen, const extension_lis
 template <class Handler>
 concept compresses = requires(Handler& handler) { handler.compression; };
 
-/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+/// Has the extension hold to the limit of messages once they are decoded.
 template <class Handler>
-[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
-    limits.deliver = delivery::messages;
+void bound_messages([[maybe_unused]] Handler& handler, [[maybe_unused]] const read_limits& limits) noexcept {
     if constexpr (compresses<Handler>) {
         static_assert(message_compression<decltype(handler.compression)>,
                       "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
         handler.compression.limit(limits.max_message_size);
-        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
     }
-    return limits;
+}
+/// How an endpoint with this handler reads: RSV1 where it was agreed on.
+template <class Handler>
+[[nodiscard]] const read_bounds& bounds_for(const Handler&, const read_bounds& bounds) noexcept {
+    return bounds;
+}
+template <compresses Handler>
+[[nodiscard]] read_bounds bounds_for(const Handler& handler, read_bounds bounds) noexcept {
+    if (handler.compression.is_agreed()) bounds.allowed_rsv |= rsv1_bit;
+    return bounds;
 }
 
 /// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.

@@ -3,7 +3,7 @@
 // What an endpoint reads its input with: a reader that is there while a message or a frame is under way, and made anew otherwise.
 //
 // Laws of this file:
-// - An idle connection keeps the reader's limits, and no reader: between two messages a new one goes on as the old one would.
+// - An idle connection keeps no reader: between two messages a new one goes on as the old one would.
 // - What a read leaves unfinished takes memory. Without it the reading ends: nothing after a gap is looked at.
 // - It is over after the peer's Close and after a failure; what comes then is not looked at either.
 
@@ -35,17 +35,13 @@ class input_reader {
 public:
     using reader = basic_reader<typename reply_keys<Self>::side>;
 
-    /// `limits`: of whole messages.
-    explicit input_reader(const read_limits& limits) noexcept : bounds_(limits) {
-        WSOLO_ASSERT(!bounds_.by_fragments, "an endpoint reads whole messages");
-    }
-
-    /// Calls use(range) with the events in `received` (basic_reader::read()), unless it is over: `use` leaves nothing unread in the
+    /// Calls use(range) with the events in `received`, by the same bounds, of whole messages, each time (basic_reader::read()), unless it is over: `use` leaves nothing unread in the
     /// range. False: there is no memory for what is unfinished, and it is over.
     template <class Use>
-    [[nodiscard]] bool read(mutable_bytes received, Use use) {
+    [[nodiscard]] bool read(const read_bounds& bounds, mutable_bytes received, Use use) {
         if (is_over_) return true;
-        reader fresh(bounds_, keys_.lend());
+        WSOLO_ASSERT(!bounds.by_fragments, "an endpoint reads whole messages");
+        reader fresh(bounds, keys_.lend());
         reader& in = unfinished_ ? *unfinished_ : fresh;
         use(in.read(received));
         is_over_ = !in.open();
@@ -80,7 +76,6 @@ public:
 private:
     owned<reader> unfinished_;
     [[no_unique_address]] reply_keys<Self> keys_;
-    [[no_unique_address]] read_bounds bounds_; // [[no_unique_address]]: what follows lies in its tail padding
     bool is_over_ = false;
     bool is_close_sent_ = false;
 };

@@ -15,6 +15,8 @@ using wsolo::detail::input_reader;
 
 namespace {
 
+const wsolo::detail::read_bounds whole_messages{read_limits{}};
+
 /// What one event says.
 template <role Self>
 std::string told(const event& found, const std::optional<control_frame>& reply) {
@@ -33,14 +35,13 @@ std::string told(const event& found, const std::optional<control_frame>& reply) 
 /// Two readers of the same stream.
 template <role Self>
 struct pair_of_readers {
-    explicit pair_of_readers(const read_limits& limits = {}) : one(limits), judge(limits) {}
 
     /// False: there was no memory.
     bool read(const_bytes part) {
         exact_bytes mine(part), its(part);
         for (const event& each : judge.read(its.view()))
             expected.push_back(told<Self>(each, each.owed_reply()));
-        return one.read(mine.view(), [&](auto&& found) {
+        return one.read(whole_messages, mine.view(), [&](auto&& found) {
             for (const event& each : found) seen.push_back(told<Self>(each, one.owed_reply(each)));
         });
     }
@@ -97,7 +98,7 @@ TEST_CASE("a reader that comes and goes reads what one that stays reads, whereve
 TEST_CASE("between messages there is no reader", "[endpoint][input_reader]") {
     const stream sent = all_kinds<role::server>();
     std::vector<std::byte> received(sent.bytes());
-    input_reader<role::server> in{read_limits{}};
+    input_reader<role::server> in;
     std::size_t events = 0;
     const auto count = [&](auto&& found) {
         for ([[maybe_unused]] auto& each : found) ++events;
@@ -105,7 +106,7 @@ TEST_CASE("between messages there is no reader", "[endpoint][input_reader]") {
     const heap_counts before = heap_now();
     bool has_memory = true, was_kept = false;
     for (std::size_t at = 0; at < received.size(); ++at) {
-        has_memory = has_memory && in.read(mutable_bytes(received).subspan(at, 1), count);
+        has_memory = has_memory && in.read(whole_messages, mutable_bytes(received).subspan(at, 1), count);
         was_kept = was_kept || heap_now().held > before.held;
     }
     const heap_counts after = heap_now(); // before Catch2 takes some
@@ -125,7 +126,7 @@ TEMPLATE_TEST_CASE_SIG("without memory for what is unfinished nothing after it i
     const const_bytes all(sent.bytes());
     for (const std::size_t cut : {first - 14, first - 1, first}) { // within its header, its payload, after it
         for (long blocks = 0; blocks < 2; ++blocks) {
-            input_reader<Self> in{read_limits{}};
+            input_reader<Self> in;
             exact_bytes one(all.first(cut)), other(all.subspan(cut));
             std::vector<std::string> seen;
             seen.reserve(8);
@@ -136,10 +137,10 @@ TEMPLATE_TEST_CASE_SIG("without memory for what is unfinished nothing after it i
             bool has_memory = true;
             {
                 const no_heap none(blocks);
-                has_memory = in.read(one.view(), note);
+                has_memory = in.read(whole_messages, one.view(), note);
             }
             const bool is_whole = has_memory && in.open();
-            CHECK(in.read(other.view(), note));
+            CHECK(in.read(whole_messages, other.view(), note));
             INFO(cut << " " << blocks);
             CHECK(seen.at(0) == "before");
             if (is_whole) {
@@ -181,7 +182,8 @@ TEST_CASE("a message's age goes on from read to read, and ends with it", "[endpo
     std::vector<std::byte> received(sent.bytes());
     const bool is_late = GENERATE(false, true);
     const time_point start{100h};
-    input_reader<role::server> in(limits);
+    input_reader<role::server> in;
+    const wsolo::detail::read_bounds bounds(limits);
     errc error = errc::none;
     int messages = 0;
     const auto note = [&](auto&& found) {
@@ -193,23 +195,23 @@ TEST_CASE("a message's age goes on from read to read, and ends with it", "[endpo
         }
     };
     CHECK(in.tick(start) == no_deadline);
-    REQUIRE(in.read(mutable_bytes(received).first(3), note));
+    REQUIRE(in.read(bounds, mutable_bytes(received).first(3), note));
     CHECK(in.tick(start) == start + 10s);
-    REQUIRE(in.read(mutable_bytes(received).subspan(3, 2), note));
+    REQUIRE(in.read(bounds, mutable_bytes(received).subspan(3, 2), note));
     CHECK(in.tick(start + 9s) == start + 10s);
     CHECK(in.deadline() == start + 10s);
     if (is_late) {
         CHECK(in.tick(start + 10s) == start + 12500ms);
         CHECK(in.tick(start + 13s) == start + 13s);
-        REQUIRE(in.read({}, note));
+        REQUIRE(in.read(bounds, {}, note));
         CHECK(error == errc::message_timeout);
         CHECK_FALSE(in.open());
     } else {
-        REQUIRE(in.read(mutable_bytes(received).subspan(5), note));
+        REQUIRE(in.read(bounds, mutable_bytes(received).subspan(5), note));
         CHECK(messages == 1);
     }
     CHECK(in.deadline() == no_deadline);
     CHECK(in.tick(start + 60s) == no_deadline);
 }
 
-static_assert(sizeof(input_reader<role::server>) <= 40);
+static_assert(sizeof(input_reader<role::server>) <= 16);
