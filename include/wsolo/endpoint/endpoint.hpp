@@ -342,26 +342,27 @@ private:
     mutable_bytes read(mutable_bytes received, time_point now) {
         auto run = messages_.begin_read();
         mutable_bytes left;
-        const bool has_memory =
-            in_.read(detail::bounds_for(handler_, rules_->reading), received, [&](auto&& found) {
-                for (const event& each : found) {
-                    meet(each, run, now);
-                    ending_.blame(messages().error()); // before what follows in this read may be to blame
-                    if (has_stopped_reading_) break;
-                    if (is_held_back() || run.is_used_up()) {
-                        left = found.unread();
-                        break;
-                    }
-                }
-                static_cast<void>(found.unread()); // none, but after stop_reading()
-            });
-        if (!has_memory) {
+        const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
+        if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {
             left = {};
             stop_reading(errc::out_of_memory, now);
         }
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
+    }
+
+    /// The events that may be met now: what is left of the input.
+    template <class Events>
+    mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
+        for (const event& each : found) {
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
+            if (has_stopped_reading_) break;
+            if (is_held_back() || run.is_used_up()) return found.unread();
+        }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
     }
 
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.

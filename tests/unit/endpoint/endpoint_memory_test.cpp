@@ -378,6 +378,37 @@ TEST_CASE("an endpoint without memory for its rates ends", "[endpoint][memory]")
     CHECK(whole->run().finished == has_rate);
 }
 
+TEST_CASE("an endpoint without memory for its rules ends", "[endpoint][memory]") {
+    using endpoint_type =
+        wsolo::endpoint<sink, silent_hook, late_handler, server, wsolo::in_the_loop, manual_traits>;
+    const bool has_rules = GENERATE(true, false); // of their own
+    wsolo::endpoint_options options;
+    if (has_rules) options.reading.max_message_size = 1;
+    static_cast<void>(
+        wsolo::shared_options(wsolo::endpoint_options())); // what the defaults need for good is there now
+    std::optional<endpoint_type> whole;
+    late_handler::none.emplace();
+    whole.emplace(sink{}, silent_hook{}, late_handler{}, options);
+    late_handler::none.reset();
+    CHECK((whole->how_it_ended().reason == errc::out_of_memory) == has_rules);
+    CHECK(whole->run().finished == has_rules);
+}
+
+TEST_CASE("endpoints of shared options take no memory for them", "[endpoint][memory]") {
+    using endpoint_type = with_system_clock<wsolo::server_side>;
+    const auto taken_with = [](const wsolo::endpoint_options& options) {
+        const support::heap_counts before = support::heap_now();
+        const endpoint_type whole(sink{}, silent_hook{}, silent_handler{}, options);
+        return support::heap_now().held - before.held;
+    };
+    wsolo::endpoint_options options;
+    options.max_unsent = 1000;
+    const long by_default = taken_with({}), alone = taken_with(options);
+    const auto shared = wsolo::shared_options(options);
+    CHECK(taken_with(shared) == by_default);
+    CHECK(alone == by_default + 1);
+}
+
 TEMPLATE_TEST_CASE("a Close that can't be kept is answered now", "[endpoint][memory]", server, client) {
     endpoint_fixture<TestType, counted_work> f;
     f.receive(f.text("unhandled"));
