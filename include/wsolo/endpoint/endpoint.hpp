@@ -756,15 +756,32 @@ private:
     }
 
     shared_rules rules_; ///< what is the same for other endpoints
-    // [[no_unique_address]]: what follows each of these lies in its tail padding.
+    // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
     [[no_unique_address]] detail::life<heartbeat_type> life_;
+    bool input_is_over_ = false;
+    bool has_stopped_reading_ = false;
+    bool is_finished_ = false;
     std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
     [[no_unique_address]] detail::input_reader<self> in_;
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool is_listening_ = true;  ///< what the loop was told last
+    bool drain_is_due_ = false; ///< of the inbox, by this loop
+    [[no_unique_address]] detail::ending_record ending_;
+    errc input_error_ = errc::none;
+    bool has_idle_inbox_ = false; ///< the last read left nothing in it
+    [[no_unique_address]] detail::owed_close owed_;
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
     std::uint64_t texts_received_ = 0;
     std::uint64_t binaries_received_ = 0;
     std::uint64_t bytes_received_ = 0;
-    std::uint64_t pings_received_ = 0;
-    std::uint64_t pongs_received_ = 0;
+    std::uint32_t pings_received_ = 0;
+    std::uint32_t pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
@@ -772,24 +789,7 @@ private:
     detail::lazy_deadline told_deadline_;
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
-    [[no_unique_address]] detail::ending_record ending_;
-    errc input_error_ = errc::none;
-    bool has_stopped_reading_ = false;
-    [[no_unique_address]] detail::owed_close owed_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;  ///< what the loop was told last
-    bool drain_is_due_ = false; ///< of the inbox, by this loop
-    [[no_unique_address]] detail::room_notice<Traits> room_;
-    bool input_is_over_ = false;
-    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
-    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    /// Why what is left of the connection goes at once: the first abort()'s reason.
-    atomic<errc> aborted_by_{errc::none};
+    detail::room_notice<Traits> room_;
     detail::unsent_replies<memory_of_replies> replies_;
 
     [[no_unique_address]] Handler handler_;

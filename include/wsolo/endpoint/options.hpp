@@ -73,7 +73,7 @@ struct endpoint_counters {
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
-    /// Control frames from the peer.
+    /// Control frames from the peer; of one endpoint, modulo 2^32.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions

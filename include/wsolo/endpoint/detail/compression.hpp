@@ -48,15 +48,17 @@ void bound_messages([[maybe_unused]] Handler& handler, [[maybe_unused]] const re
         handler.compression.limit(limits.max_message_size);
     }
 }
-/// How an endpoint with this handler reads: RSV1 where it was agreed on.
+/// How an endpoint with this handler reads: RSV1 where it was agreed on. Without compression it is the argument itself.
 template <class Handler>
-[[nodiscard]] const read_bounds& bounds_for(const Handler&, const read_bounds& bounds) noexcept {
-    return bounds;
-}
-template <compresses Handler>
-[[nodiscard]] read_bounds bounds_for(const Handler& handler, read_bounds bounds) noexcept {
-    if (handler.compression.is_agreed()) bounds.allowed_rsv |= rsv1_bit;
-    return bounds;
+[[nodiscard]] decltype(auto) bounds_for([[maybe_unused]] const Handler& handler,
+                                        const read_bounds& bounds) noexcept {
+    if constexpr (compresses<Handler>) {
+        read_bounds agreed = bounds;
+        if (handler.compression.is_agreed()) agreed.allowed_rsv |= rsv1_bit;
+        return agreed;
+    } else {
+        return (bounds);
+    }
 }
 
 /// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.
