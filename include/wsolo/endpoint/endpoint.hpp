@@ -287,7 +287,7 @@ private:
 
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
-        : rules_(options.ready ? options.ready : shared_rules(options)),
+        : rules_(options),
           life_(options.beating, Traits::clock::now()),
           rates_(options.rate, Traits::clock::now()),
           handler_(std::move(handler)),
@@ -758,15 +758,11 @@ private:
     shared_rules rules_; ///< what is the same for other endpoints
     // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
     [[no_unique_address]] detail::life<heartbeat_type> life_;
-    bool input_is_over_ = false;
-    bool has_stopped_reading_ = false;
-    bool is_finished_ = false;
+    bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
     std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
     [[no_unique_address]] detail::input_reader<self> in_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
+    bool write_is_due_ = false, work_is_due_ = false;
+    bool is_blocked_ = false, writer_is_over_ = false;
     bool is_listening_ = true;  ///< what the loop was told last
     bool drain_is_due_ = false; ///< of the inbox, by this loop
     [[no_unique_address]] detail::ending_record ending_;
@@ -777,11 +773,8 @@ private:
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     /// Why what is left of the connection goes at once: the first abort()'s reason.
     atomic<errc> aborted_by_{errc::none};
-    std::uint64_t texts_received_ = 0;
-    std::uint64_t binaries_received_ = 0;
-    std::uint64_t bytes_received_ = 0;
-    std::uint32_t pings_received_ = 0;
-    std::uint32_t pongs_received_ = 0;
+    std::uint64_t texts_received_ = 0, binaries_received_ = 0, bytes_received_ = 0;
+    std::uint32_t pings_received_ = 0, pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.

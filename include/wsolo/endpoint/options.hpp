@@ -48,9 +48,9 @@ struct endpoint_options {
     detail::shared_rules<endpoint_options> ready{};
 };
 
-/// The same options with a part of them made ready, once for all the endpoints that are made with the result or with copies of it:
-/// each takes about 100 bytes less than with options of its own (but for the defaults, which are always shared). Do not change
-/// what it returns. Without memory it returns the options as they are. A listener does this for its connections.
+/// The same options with a part of them made ready, once for all the endpoints that are made with the result or with copies of it;
+/// without it each endpoint takes a block of about 100 bytes for that part (but for the defaults, which are always shared). What
+/// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
 template <std::derived_from<endpoint_options> Options>
 [[nodiscard]] Options shared_options(Options options) noexcept {
     options.ready = detail::shared_rules<endpoint_options>(options);

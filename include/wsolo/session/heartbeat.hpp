@@ -21,7 +21,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <type_traits>
 
 namespace wsolo::inline WSOLO_ABI {
 

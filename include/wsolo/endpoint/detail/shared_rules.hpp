@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - What it points to never changes. The last copy frees it, in any thread.
-// - Options that are the defaults take no memory.
+// - Options that are the defaults take no memory. Those that were changed after they were made ready have rules of their own again.
 
 #include "../../core/limit.hpp"
 #include "../../session/limits.hpp"
@@ -52,7 +52,11 @@ public:
     constexpr shared_rules() noexcept = default;
     explicit shared_rules(const Options& options) noexcept {
         const rules made(options);
-        block_ = made == defaults().value ? &retained(defaults()) : new (std::nothrow) block(made);
+        if (options.ready && options.ready.block_->value == made) {
+            block_ = &retained(*options.ready.block_);
+        } else {
+            block_ = made == defaults().value ? &retained(defaults()) : new (std::nothrow) block(made);
+        }
     }
     shared_rules(const shared_rules& other) noexcept
         : block_(other.block_ == nullptr ? nullptr : &retained(*other.block_)) {}

@@ -70,6 +70,20 @@ TEST_CASE("shared options are made ready once, whatever copies them", "[endpoint
     CHECK(defaults.operator->() == own.operator->());
 }
 
+TEST_CASE("options that are changed after they were shared have rules of their own",
+          "[endpoint][shared_rules]") {
+    const auto shared = wsolo::shared_options(special());
+    endpoint_options changed = shared;
+    CHECK(rules(changed).operator->() == shared.ready.operator->());
+    changed.max_unsent_replies = 6;
+    const rules own(changed);
+    CHECK(own->replies.count == 6);
+    CHECK(own->reading.max_message_size == 1000);
+    CHECK(shared.ready->replies.count == 5);
+    changed = endpoint_options(shared);
+    CHECK(wsolo::shared_options(changed).ready.operator->() == shared.ready.operator->());
+}
+
 TEST_CASE("threads copy and drop shared options", "[endpoint][shared_rules]") {
     const auto shared = wsolo::shared_options(special());
     std::vector<std::thread> threads;
