@@ -296,15 +296,15 @@ private:
           messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
+        const bool has_rules(rules_);
+        if (!has_rules) rules_ = shared_rules::of_defaults();
+        detail::bound_messages(handler_, options.reading);
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        detail::bound_messages(handler_, options.reading);
-        const bool is_whole = made && rules_ && rates_.is_whole(options.rate);
-        if (!rules_) rules_ = shared_rules::of_defaults();
-        if (!is_whole) abort(errc::out_of_memory);
+        if (!made || !has_rules || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns

@@ -302,6 +302,7 @@ private:
     bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
 
+/// With the application's own beats.
 using heartbeat = basic_heartbeat<true>;
 
 } // namespace wsolo::inline WSOLO_ABI

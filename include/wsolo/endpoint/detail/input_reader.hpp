@@ -35,8 +35,8 @@ class input_reader {
 public:
     using reader = basic_reader<typename reply_keys<Self>::side>;
 
-    /// Calls use(range) with the events in `received`, by the same bounds, of whole messages, each time (basic_reader::read()), unless it is over: `use` leaves nothing unread in the
-    /// range. False: there is no memory for what is unfinished, and it is over.
+    /// Calls use(range) with the events in `received` (basic_reader::read()), unless it is over; `use` leaves nothing unread in the
+    /// range. `bounds`: of whole messages, the same each time. False: there is no memory for what is unfinished, and it is over.
     template <class Use>
     [[nodiscard]] bool read(const read_bounds& bounds, mutable_bytes received, Use use) {
         if (is_over_) return true;
