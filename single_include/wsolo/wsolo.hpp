@@ -1375,6 +1375,7 @@ public:
                                                     : static_cast<std::uint32_t>(span.count())) {}
 
     /// duration::max() where there is none.
+    [[nodiscard]] bool operator==(const short_duration&) const = default;
     [[nodiscard]] constexpr duration get() const noexcept {
         return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }
@@ -6899,24 +6900,81 @@ struct [[nodiscard]] heartbeat_actions {
     [[nodiscard]] constexpr bool none() const noexcept { return !send_ping && !send_beat && !peer_is_dead; }
 };
 
+namespace detail {
+
+/// A span in whole milliseconds; 0 is "none".
+[[nodiscard]] constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
+    constexpr std::int64_t most = 0xFFFF'FFFF;
+    return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
+}
+[[nodiscard]] constexpr duration span_of(std::uint32_t count) noexcept {
+    return std::chrono::milliseconds(count);
+}
+[[nodiscard]] constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+/// The application's own beat, apart from the peer's life.
+class beat_clock {
+public:
+    constexpr beat_clock(const heartbeat_options& options, time_point start) noexcept
+        : interval_(to_count(options.beat_interval)) {
+        if (interval_ == 0) return;
+        beat_at_ = deadline_after(start, period());
+        roll_at_ = deadline_after(start, span_of(interval_));
+    }
+
+    [[nodiscard]] constexpr time_point deadline() const noexcept { return beat_at_; }
+    /// Keeps every deadline within its span from now.
+    constexpr void pull_in(time_point now) noexcept {
+        if (interval_ == 0) return;
+        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
+        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(interval_)));
+    }
+    constexpr void tick(time_point now, heartbeat_actions& due) noexcept {
+        if (now < beat_at_) return;
+        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
+        const time_point in_step = deadline_after(beat_at_, period());
+        const time_point at = now < in_step ? beat_at_ : now;
+        due.send_beat = true;
+        beat_at_ = deadline_after(at, period());
+        if (at < roll_at_) return;
+        due.roll_window = true;
+        roll_at_ = deadline_after(at, span_of(interval_));
+    }
+
+private:
+    [[nodiscard]] constexpr duration period() const noexcept {
+        return beat_period(std::chrono::milliseconds(interval_));
+    }
+
+    time_point beat_at_ = no_deadline;
+    time_point roll_at_ = no_deadline;
+    std::uint32_t interval_;
+};
+
+/// In its place where the application has no beat.
+struct no_beats {
+    constexpr no_beats(const heartbeat_options&, time_point) noexcept {}
+    [[nodiscard]] static constexpr time_point deadline() noexcept { return no_deadline; }
+    static constexpr void pull_in(time_point) noexcept {}
+    static constexpr void tick(time_point, heartbeat_actions&) noexcept {}
+};
+
+} // namespace detail
+
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 48 bytes; 32 without `HasBeats`, when heartbeat_options::beat_interval is ignored.
 ///
 /// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
 /// before the verdict.
-class heartbeat {
+template <bool HasBeats>
+class basic_heartbeat {
 public:
-    constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
-        : alive_at_(start),
-          ping_interval_(to_count(options.ping_interval)),
-          pong_timeout_(to_count(options.pong_timeout)),
-          beat_interval_(to_count(options.beat_interval)),
-          pong_only_(options.pong_only) {
-        if (beat_interval_ != 0) {
-            beat_at_ = deadline_after(start, period());
-            roll_at_ = deadline_after(start, span_of(beat_interval_));
-        }
-    }
+    constexpr basic_heartbeat(const heartbeat_options& options, time_point start) noexcept
+        : beats_(options, start),
+          ping_interval_(detail::to_count(options.ping_interval)),
+          alive_at_(start),
+          pong_timeout_(detail::to_count(options.pong_timeout)),
+          pong_only_(options.pong_only) {}
 
     /// Bytes arrived, any at all.
     constexpr void on_received(time_point now) noexcept {
@@ -6988,7 +7046,7 @@ public:
         if (phase_ != phase::stopped) {
             pull_in(now);
             judge(now, due);
-            if (phase_ != phase::stopped) beat(now, due);
+            if (phase_ != phase::stopped) beats_.tick(now, due);
         }
         due.deadline = deadline();
         return due;
@@ -7000,7 +7058,7 @@ public:
         const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at() : look_at()
                                 : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
-        return peer < beat_at_ ? peer : beat_at_;
+        return detail::sooner(peer, beats_.deadline());
     }
 
     /// Whether a PING was written and no sign of life came after it.
@@ -7011,31 +7069,20 @@ public:
 private:
     enum class phase : std::uint8_t { quiet, ping_asked, awaiting_pong, stopped };
 
-    static constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
-        constexpr std::int64_t most = 0xFFFF'FFFF;
-        return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
-    }
-    static constexpr duration span_of(std::uint32_t count) noexcept {
-        return std::chrono::milliseconds(count);
-    }
     static constexpr time_point later(time_point a, time_point b) noexcept { return a < b ? b : a; }
-    static constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
-    [[nodiscard]] constexpr duration period() const noexcept {
-        return beat_period(std::chrono::milliseconds(beat_interval_));
-    }
     [[nodiscard]] constexpr time_point ping_at() const noexcept {
-        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
+        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, detail::span_of(ping_interval_));
     }
 
     /// While a PONG is awaited: when the two looks are due.
     [[nodiscard]] constexpr time_point dead_at() const noexcept {
-        return deadline_after(alive_at_, span_of(pong_timeout_));
+        return deadline_after(alive_at_, detail::span_of(pong_timeout_));
     }
     [[nodiscard]] constexpr time_point look_at() const noexcept {
         return dead_at() == no_deadline ? no_deadline : deadline_after(dead_at(), -quarter());
     }
-    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return detail::span_of(pong_timeout_) / 4; }
     /// Of the PING that was asked for last.
     [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
         return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
@@ -7054,10 +7101,8 @@ private:
 
     /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
-        alive_at_ = sooner(alive_at_, now);
-        if (beat_interval_ == 0) return;
-        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
-        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
+        alive_at_ = detail::sooner(alive_at_, now);
+        beats_.pull_in(now);
     }
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
@@ -7081,26 +7126,13 @@ private:
         is_written_ = false;
     }
 
-    constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
-        if (now < beat_at_) return;
-        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
-        const time_point in_step = deadline_after(beat_at_, period());
-        const time_point at = now < in_step ? beat_at_ : now;
-        due.send_beat = true;
-        beat_at_ = deadline_after(at, period());
-        if (at < roll_at_) return;
-        due.roll_window = true;
-        roll_at_ = deadline_after(at, span_of(beat_interval_));
-    }
-
+    // [[no_unique_address]]: what follows lies in its tail padding.
+    [[no_unique_address]] std::conditional_t<HasBeats, detail::beat_clock, detail::no_beats> beats_;
+    std::uint32_t ping_interval_;
     /// The last sign of life; from a PING's writing until the next one, since when silence counts against the peer.
     time_point alive_at_;
     time_point written_at_{}; ///< of the PING that was asked for last
-    time_point beat_at_ = no_deadline;
-    time_point roll_at_ = no_deadline;
-    std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
-    std::uint32_t beat_interval_;
     std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
     bool pong_only_ : 1;
@@ -7109,6 +7141,9 @@ private:
     bool is_asked_ : 1 = false;   ///< the last PING: not written yet
     bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
+
+/// With the application's own beats.
+using heartbeat = basic_heartbeat<true>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7141,6 +7176,30 @@ struct read_limits {
     /// extension's to decode.
     std::uint8_t allowed_rsv = 0;
 };
+
+namespace detail {
+
+/// Limits as a reader holds to them: each is a bound that everything can be compared with.
+struct read_bounds {
+    explicit constexpr read_bounds(const read_limits& limits) noexcept
+        : max_frame_size(bound_of(limits.max_frame_size)),
+          max_message_size(bound_of(limits.max_message_size)),
+          max_fragments(bound_of(limits.max_fragments)),
+          max_age(limits.max_message_age),
+          allowed_rsv(limits.allowed_rsv),
+          by_fragments(limits.deliver == delivery::fragments) {}
+
+    [[nodiscard]] bool operator==(const read_bounds&) const = default;
+
+    std::uint64_t max_frame_size;
+    std::uint64_t max_message_size;
+    std::uint32_t max_fragments;
+    short_duration max_age;
+    std::uint8_t allowed_rsv;
+    bool by_fragments;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7233,7 +7292,9 @@ public:
         std::swap(head_, other.head_);
         return *this;
     }
-    ~kept_bytes() { std::free(head_); }
+    ~kept_bytes() {
+        if (head_ != nullptr) std::free(head_); // most have none: not even the call
+    }
 
     [[nodiscard]] std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
@@ -7315,8 +7376,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// The message that the next data frame belongs to. 32 bytes.
 class message_rules {
 public:
-    explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
+    explicit message_rules(const read_bounds& bounds) noexcept
+        : max_size_(bounds.max_message_size), max_fragments_(bounds.max_fragments) {}
 
     /// Up to this many bytes a message that nothing encoded is within the limits.
     [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
@@ -7397,11 +7458,11 @@ enum class read_phase : std::uint8_t { open, peer_closed, failed };
 
 template <role Role>
 struct reader_state {
-    explicit reader_state(const read_limits& limits) noexcept
-        : by_fragments_(limits.deliver == delivery::fragments),
-          decoder_({limits.max_frame_size}, limits.allowed_rsv),
-          rules_(limits),
-          max_age_(limits.max_message_age) {
+    explicit reader_state(const read_bounds& bounds) noexcept
+        : by_fragments_(bounds.by_fragments),
+          decoder_({bounds.max_frame_size}, bounds.allowed_rsv),
+          rules_(bounds),
+          max_age_(bounds.max_age) {
         if (by_fragments_)
             static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
@@ -7451,6 +7512,11 @@ struct reader_state {
     }
     void note_not_listening(time_point now) noexcept {
         if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
+    }
+
+    /// Whether neither a message nor a frame is under way.
+    [[nodiscard]] bool is_between_messages() const noexcept {
+        return !rules_.open() && decoder_.at_boundary();
     }
 
     std::uint64_t ignored = 0;
@@ -7579,7 +7645,7 @@ private:
         failure_untold_ = true;
     }
 
-    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    [[nodiscard]] bool is_unfinished() const noexcept { return !is_between_messages(); }
     void begin_age(time_point late_at) noexcept {
         late_at_ = late_at;
         is_dated_ = true;
@@ -7689,9 +7755,12 @@ public:
     /// With delivery::fragments about 150 bytes are allocated here, and nothing ever after.
     explicit basic_reader(const read_limits& limits = {})
         requires std::default_initializable<Side>
-        : state_(limits) {}
+        : state_(detail::read_bounds(limits)) {}
     basic_reader(const read_limits& limits, Side side) noexcept
-        : side_(static_cast<Side&&>(side)), state_(limits) {}
+        : basic_reader(detail::read_bounds(limits), static_cast<Side&&>(side)) {}
+    /// With limits that were made ready once, for many readers.
+    basic_reader(const detail::read_bounds& bounds, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(bounds) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -7742,6 +7811,9 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Whether it is open, and neither a message nor a frame is under way. With delivery::messages a reader that is made now, with
+    /// the same limits, goes on as this one does. (But for close_sent() and ignored().)
+    [[nodiscard]] bool is_resting() const noexcept { return open() && state_.is_between_messages(); }
     /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
@@ -14852,6 +14924,8 @@ struct end_options {
     std::chrono::milliseconds linger_timeout{5'000};
     /// How many bytes are thrown away meanwhile at most.
     std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
+
+    [[nodiscard]] bool operator==(const end_options&) const = default;
 };
 
 /// What is to be done now.
@@ -14992,16 +15066,109 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/endpoint/detail/shared_rules.hpp
+// The part of an endpoint's options that it needs all the time, made ready once for many endpoints: a counted pointer to it.
+//
+// Laws of this file:
+// - What it points to never changes. The last copy frees it, in any thread.
+// - Options that are the defaults take no memory. Those that were changed after they were made ready have rules of their own again.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Replies that may wait to be written.
+struct reply_bounds {
+    std::size_t bytes = 0;
+    std::uint32_t count = 0;
+    [[nodiscard]] bool operator==(const reply_bounds&) const = default;
+};
+
+/// `Options`: endpoint_options, which have a pointer of this kind.
+template <class Options>
+struct endpoint_rules {
+    explicit constexpr endpoint_rules(const Options& options) noexcept
+        : reading(of_messages(options.reading)),
+          replies{bound_of(options.max_unsent), bound_of(options.max_unsent_replies)},
+          ending(options.ending) {}
+    [[nodiscard]] bool operator==(const endpoint_rules&) const = default;
+
+    read_bounds reading;
+    reply_bounds replies;
+    end_options ending;
+
+private:
+    static constexpr read_limits of_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+};
+
+/// Null without memory, and where it was not made. Copies belong to any thread, each to one at a time.
+template <class Options>
+class shared_rules {
+public:
+    using rules = endpoint_rules<Options>;
+
+    constexpr shared_rules() noexcept = default;
+    explicit shared_rules(const Options& options) noexcept {
+        const rules made(options);
+        if (options.ready && options.ready.block_->value == made) {
+            block_ = &retained(*options.ready.block_);
+        } else {
+            block_ = made == defaults().value ? &retained(defaults()) : new (std::nothrow) block(made);
+        }
+    }
+    shared_rules(const shared_rules& other) noexcept
+        : block_(other.block_ == nullptr ? nullptr : &retained(*other.block_)) {}
+    shared_rules(shared_rules&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    shared_rules& operator=(shared_rules other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~shared_rules() {
+        if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            delete block_;
+    }
+
+    /// Those of the default options.
+    [[nodiscard]] static shared_rules of_defaults() noexcept { return shared_rules(retained(defaults())); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+    [[nodiscard]] const rules* operator->() const noexcept { return &block_->value; }
+
+private:
+    struct block {
+        explicit block(const rules& of) noexcept : value(of) {}
+        const rules value;
+        std::atomic<std::uint32_t> references{1};
+    };
+
+    explicit shared_rules(block& of) noexcept : block_(&of) {}
+    /// It has a reference of its own, so that it is never freed.
+    static block& defaults() noexcept {
+        static block of_all{rules(Options{})};
+        return of_all;
+    }
+    static block& retained(block& of) noexcept {
+        of.references.fetch_add(1, std::memory_order_relaxed);
+        return of;
+    }
+
+    block* block_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/options.hpp
 // How one endpoint behaves, what it tells the loop that drives it, and how it ended.
 //
 // Laws of this file:
 // - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - What is the same for many endpoints and asked for at any time stands once on the heap (shared_options()).
 // - A zero means "none" for every limit, quantum and timeout.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint, or shared by many: shared_options().
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -15021,7 +15188,18 @@ struct endpoint_options {
     std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
+    /// What shared_options() made ready; nothing, unless it did.
+    detail::shared_rules<endpoint_options> ready{};
 };
+
+/// The same options with a part of them made ready, once for all the endpoints that are made with the result or with copies of it;
+/// without it each endpoint takes a block of about 100 bytes for that part (but for the defaults, which are always shared). What
+/// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
+template <std::derived_from<endpoint_options> Options>
+[[nodiscard]] Options shared_options(Options options) noexcept {
+    options.ready = detail::shared_rules<endpoint_options>(options);
+    return options;
+}
 
 /// What an endpoint wants from its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
@@ -15039,7 +15217,7 @@ struct endpoint_counters {
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
-    /// Control frames from the peer.
+    /// Control frames from the peer; of one endpoint, modulo 2^32.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
@@ -16396,17 +16574,26 @@ concept message_compression = requires(T& it, const T& seen, const extension_lis
 template <class Handler>
 concept compresses = requires(Handler& handler) { handler.compression; };
 
-/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+/// Has the extension hold to the limit of messages once they are decoded.
 template <class Handler>
-[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
-    limits.deliver = delivery::messages;
+void bound_messages([[maybe_unused]] Handler& handler, [[maybe_unused]] const read_limits& limits) noexcept {
     if constexpr (compresses<Handler>) {
         static_assert(message_compression<decltype(handler.compression)>,
                       "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
         handler.compression.limit(limits.max_message_size);
-        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
     }
-    return limits;
+}
+/// How an endpoint with this handler reads: RSV1 where it was agreed on. Without compression it is the argument itself.
+template <class Handler>
+[[nodiscard]] decltype(auto) bounds_for([[maybe_unused]] const Handler& handler,
+                                        const read_bounds& bounds) noexcept {
+    if constexpr (compresses<Handler>) {
+        read_bounds agreed = bounds;
+        if (handler.compression.is_agreed()) agreed.allowed_rsv |= rsv1_bit;
+        return agreed;
+    } else {
+        return (bounds);
+    }
 }
 
 /// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.
@@ -16612,6 +16799,82 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/endpoint/detail/input_reader.hpp
+// What an endpoint reads its input with: a reader that is there while a message or a frame is under way, and made anew otherwise.
+//
+// Laws of this file:
+// - An idle connection keeps no reader: between two messages a new one goes on as the old one would.
+// - What a read leaves unfinished takes memory. Without it the reading ends: nothing after a gap is looked at.
+// - It is over after the peer's Close and after a failure; what comes then is not looked at either.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What a side's replies are masked with. It stays while readers come and go.
+template <role Self>
+struct reply_keys {
+    using side = server_side;
+    [[nodiscard]] side lend() noexcept { return {}; }
+};
+template <>
+struct reply_keys<role::client> {
+    using side = client_side<random_keys&>;
+    [[nodiscard]] side lend() noexcept { return side(keys); }
+    random_keys keys;
+};
+
+/// Belongs to the loop's thread.
+template <role Self>
+class input_reader {
+public:
+    using reader = basic_reader<typename reply_keys<Self>::side>;
+
+    /// Calls use(range) with the events in `received` (basic_reader::read()), unless it is over; `use` leaves nothing unread in the
+    /// range. `bounds`: of whole messages, the same each time. False: there is no memory for what is unfinished, and it is over.
+    template <class Use>
+    [[nodiscard]] bool read(const read_bounds& bounds, mutable_bytes received, Use use) {
+        if (is_over_) return true;
+        WSOLO_ASSERT(!bounds.by_fragments, "an endpoint reads whole messages");
+        reader fresh(bounds, keys_.lend());
+        reader& in = unfinished_ ? *unfinished_ : fresh;
+        use(in.read(received));
+        is_over_ = !in.open();
+        if (is_over_ || in.is_resting()) {
+            unfinished_.reset();
+        } else if (!unfinished_) {
+            unfinished_.reset(new (std::nothrow) reader(std::move(fresh)));
+            is_over_ = unfinished_ == nullptr;
+            return !is_over_;
+        }
+        return true;
+    }
+
+    /// basic_reader's functions of these names.
+    [[nodiscard]] bool open() const noexcept { return !is_over_; }
+    [[nodiscard]] time_point tick(time_point now) noexcept {
+        return unfinished_ ? unfinished_->tick(now) : no_deadline;
+    }
+    [[nodiscard]] time_point deadline() const noexcept {
+        return unfinished_ ? unfinished_->deadline() : no_deadline;
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (unfinished_) unfinished_->note_not_listening(now);
+    }
+    /// No event owes a reply any more: nothing follows our Close.
+    void note_close_sent() noexcept { is_close_sent_ = true; }
+    [[nodiscard]] bool close_sent() const noexcept { return is_close_sent_; }
+    [[nodiscard]] std::optional<control_frame> owed_reply(const event& found) const noexcept {
+        return is_close_sent_ ? std::nullopt : found.owed_reply();
+    }
+
+private:
+    owned<reader> unfinished_;
+    [[no_unique_address]] reply_keys<Self> keys_;
+    bool is_over_ = false;
+    bool is_close_sent_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/detail/kept_input.hpp
 // Input that an endpoint received while it was held back, until it reads on.
 //
@@ -16678,6 +16941,59 @@ public:
 
 private:
     time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/life.hpp
+// The life of a connection: its heartbeat, until the end of its stream begins; then that end. One place for both, because
+// nothing is due of the one once the other has begun.
+//
+// Laws of this file:
+// - The end begins with the first event of stream_end's, and is never taken back.
+// - Until then nothing is discarded, gone or waited for, and input is wanted. From then on nothing is due of the heartbeat.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Belongs to the loop's thread.
+template <class Heartbeat>
+class life {
+    static_assert(std::is_trivially_destructible_v<Heartbeat> &&
+                  std::is_trivially_destructible_v<stream_end>);
+
+public:
+    life(const heartbeat_options& options, time_point start) noexcept : beat_(options, start) {}
+    life(const life&) = delete;
+    life& operator=(const life&) = delete;
+
+    /// nullptr once the end has begun.
+    [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
+    [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
+
+    /// The end, for an event of it: which begins it.
+    [[nodiscard]] stream_end& end(role self, const end_options& options) noexcept {
+        if (!is_ending_) ::new (static_cast<void*>(&end_)) stream_end(self, options);
+        is_ending_ = true;
+        return end_;
+    }
+
+    /// stream_end's answers.
+    [[nodiscard]] bool is_discarding() const noexcept { return is_ending_ && end_.is_discarding(); }
+    [[nodiscard]] bool is_gone() const noexcept { return is_ending_ && end_.is_gone(); }
+    [[nodiscard]] bool is_waiting() const noexcept { return is_ending_ && end_.is_waiting(); }
+    [[nodiscard]] bool wants_input() const noexcept { return !is_ending_ || end_.wants_input(); }
+    [[nodiscard]] bool missed_close() const noexcept { return is_ending_ && end_.missed_close(); }
+    /// When there is something to do, of whichever it is.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return is_ending_ ? end_.deadline() : beat_.deadline();
+    }
+
+private:
+    union {
+        Heartbeat beat_;
+        stream_end end_;
+    };
+    bool is_ending_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -16925,24 +17241,26 @@ template <class Traits>
 class room_notice {
 public:
     void note_refusal() noexcept {
-        refusals_.fetch_add(1, std::memory_order_relaxed);
-        is_wanted_.store(true, std::memory_order_relaxed);
+        word_.fetch_add(one_refusal, std::memory_order_relaxed);
+        word_.fetch_or(is_wanted, std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t refusals() const noexcept {
-        return refusals_.load(std::memory_order_relaxed);
+        return word_.load(std::memory_order_relaxed) / one_refusal;
     }
 
     /// Whether to tell now.
     template <class Writer>
     [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || !out.is_half_free()) return false;
-        is_wanted_.store(false, std::memory_order_relaxed);
+        if ((word_.load(std::memory_order_relaxed) & is_wanted) == 0 || !out.is_half_free()) return false;
+        word_.fetch_and(~is_wanted, std::memory_order_relaxed);
         return true;
     }
 
 private:
-    typename Traits::template atomic<std::uint64_t> refusals_{0};
-    typename Traits::template atomic<bool> is_wanted_{false};
+    static constexpr std::uint64_t is_wanted = 1; ///< beside the number of refusals
+    static constexpr std::uint64_t one_refusal = 2;
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17004,39 +17322,34 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The bounds are payload bytes and messages; 0: none.
+/// The bounds are payload bytes and messages; each call is told them.
 template <class Traits>
 class unsent_replies {
 public:
-    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
-        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
-
     void add(std::size_t bytes) noexcept {
         bytes_.fetch_add(bytes);
         count_.fetch_add(1);
     }
     /// Whether no more is to be handled now.
-    [[nodiscard]] bool is_full() const noexcept {
-        return are_full(marked_bytes_.load(), marked_count_.load());
+    [[nodiscard]] bool is_full(const reply_bounds& most) const noexcept {
+        return are_full(most, marked_bytes_.load(), marked_count_.load());
     }
 
     // ---- the loop's
 
-    /// Queues a mark if one is due: half of a bound is used, and none is out.
+    /// Queues a mark if one is due. `on_passed`: has pass_mark() called.
     template <class Writer>
-    void mark(Writer& out) {
-        if (!wants_mark()) return;
+    void mark(const reply_bounds& most, Writer& out, on_outcome on_passed) {
+        if (!wants_mark(most)) return;
         begin_mark();
-        const auto on_passed = [](void* context, errc) noexcept {
-            static_cast<unsent_replies*>(context)->pass_mark();
-        };
-        if (out.flush({on_passed, this}) != errc::none)
+        if (out.flush(on_passed) != errc::none)
             drop_mark(); // no room now, or the end, which clears everything
     }
 
-    [[nodiscard]] bool wants_mark() const noexcept {
+    /// Half of a bound is used, and no mark is out.
+    [[nodiscard]] bool wants_mark(const reply_bounds& most) const noexcept {
         return marked_count_.load() == 0 &&
-               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+               (bytes_.load() > most.bytes / 2 || count_.load() > most.count / 2);
     }
     /// A mark is about to be queued after what was counted so far.
     void begin_mark() noexcept {
@@ -17052,11 +17365,12 @@ public:
     }
     /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark; a handler
     /// that finds it full then asks the loop to look again.)
-    void clear() noexcept {
+    void clear(const reply_bounds& most) noexcept {
         if (count_.load() == 0) return;
         const std::size_t bytes = bytes_.exchange(0);
         const std::uint32_t count = count_.exchange(0);
-        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
+        if (are_full(most, bytes + marked_bytes_.load(), count + marked_count_.load()))
+            has_room_again_.store(true);
     }
     /// Whether there is room where there was none: what was held back is to be roused.
     [[nodiscard]] bool take_room() noexcept {
@@ -17066,22 +17380,21 @@ public:
     // ---- any thread's
 
     /// What stood before the mark is on its way, or lost.
-    void pass_mark() noexcept {
+    void pass_mark(const reply_bounds& most) noexcept {
         const std::size_t bytes = marked_bytes_.exchange(0);
         const std::uint32_t count = marked_count_.exchange(0);
         // After the exchange: a handler that found it full before has counted what this finds.
-        if (are_full(bytes, count)) has_room_again_.store(true);
+        if (are_full(most, bytes, count)) has_room_again_.store(true);
     }
 
 private:
-    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
-        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
+    [[nodiscard]] bool are_full(const reply_bounds& most, std::size_t marked_bytes,
+                                std::uint32_t marked_count) const noexcept {
+        return bytes_.load() + marked_bytes > most.bytes || count_.load() + marked_count > most.count;
     }
 
-    const std::size_t max_bytes_;
     typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
     typename Traits::template atomic<std::size_t> marked_bytes_{0};
-    const std::uint32_t max_count_;
     typename Traits::template atomic<std::uint32_t> count_{0};
     typename Traits::template atomic<std::uint32_t> marked_count_{0};
     typename Traits::template atomic<bool> has_room_again_{false};
@@ -17147,6 +17460,7 @@ class endpoint {
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     using encoder = detail::encoder_for<Handler>;
+    using shared_rules = detail::shared_rules<endpoint_options>;
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
@@ -17162,9 +17476,10 @@ public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
         single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
-    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
+    /// Its beats are for a handler that has on_beat().
+    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -17202,7 +17517,7 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
     endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
-        beat_.on_received(now);
+        if (auto* const beat = life_.beat()) beat->on_received(now);
         {
             const in_the_turn inside(*this);
             take(received, now);
@@ -17325,12 +17640,12 @@ public:
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
-    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+    // ---- the parts. The heartbeat and the counters are the loop's.
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
     [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
+    /// The loop's; nullptr once the end of the stream has begun.
+    [[nodiscard]] const heartbeat_type* beat() const noexcept { return life_.beat(); }
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
@@ -17359,23 +17674,24 @@ private:
 
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
-        : beat_(options.beating, Traits::clock::now()),
-          in_(detail::reading_of(options.reading, handler)),
-          end_(self, options.ending),
+        : rules_(options),
+          life_(options.beating, Traits::clock::now()),
           rates_(options.rate, Traits::clock::now()),
-          replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
           messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
+        const bool has_rules(rules_);
+        if (!has_rules) rules_ = shared_rules::of_defaults();
+        detail::bound_messages(handler_, options.reading);
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -17403,7 +17719,7 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (life_.is_discarding()) return end().on_discarded(received.size());
         if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
         if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
@@ -17412,25 +17728,32 @@ private:
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
         auto run = messages_.begin_read();
-        auto found = in_.read(received);
         mutable_bytes left;
-        for (const event& each : found) {
-            meet(each, run, now);
-            ending_.blame(messages().error()); // before what follows in this read may be to blame
-            if (has_stopped_reading_) break;
-            if (is_held_back() || run.is_used_up()) {
-                left = found.unread();
-                break;
-            }
+        const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
+        if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {
+            left = {};
+            stop_reading(errc::out_of_memory, now);
         }
-        static_cast<void>(found.unread());                          // none, but after stop_reading()
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
     }
 
+    /// The events that may be met now: what is left of the input.
+    template <class Events>
+    mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
+        for (const event& each : found) {
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
+            if (has_stopped_reading_) break;
+            if (is_held_back() || run.is_used_up()) return found.unread();
+        }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
+    }
+
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || are_replies_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -17445,7 +17768,7 @@ private:
     /// What follows is not looked at: there is a gap, or no more is wanted.
     void stop_reading(errc why, time_point now) {
         has_stopped_reading_ = true;
-        end_.on_unreadable(now);
+        end().on_unreadable(now);
         end_messages();
         owe_end(why, now);
     }
@@ -17471,31 +17794,32 @@ private:
         case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
             ending_.blame(found.error());
-            end_.on_unreadable(now);
+            end().on_unreadable(now);
             if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        owe_close(found.owed_reply(), now);
+        owe_close(in_.owed_reply(found), now);
         end_messages();
     }
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pings_received_;
-        if (const auto reply = found.owed_reply()) answer(*reply);
+        if (const auto reply = in_.owed_reply(found)) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pongs_received_;
-        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        [[maybe_unused]] const std::optional<duration> round_trip =
+            life_.beat() != nullptr ? life_.beat()->on_pong(now, found.payload()) : std::nullopt;
         if constexpr (detail::has_on_pong<Handler, endpoint>)
             guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
     }
     void meet_close(const event& found, time_point now) {
         ending_.peer_closed(found.code());
-        end_.on_peer_close(now);
+        end().on_peer_close(now);
         if constexpr (detail::has_on_peer_close<Handler, endpoint>)
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
@@ -17528,7 +17852,7 @@ private:
     void end_input(errc why, time_point now) {
         if (std::exchange(input_is_over_, true)) return;
         input_error_ = why;
-        end_.on_input_over(now);
+        end().on_input_over(now);
         if (kept_.empty()) end_reading(now);
         if (why != errc::none) abort_output(why);
     }
@@ -17558,7 +17882,7 @@ private:
         if constexpr (handling::is_choosy) {
             if (!handler_.wants_message()) return false;
         }
-        return !replies_.is_full();
+        return !are_replies_full();
     }
 
     template <class Call>
@@ -17571,12 +17895,17 @@ private:
 
     // ---- out
 
+    [[nodiscard]] bool are_replies_full() const noexcept { return replies_.is_full(rules_->replies); }
+    static void on_mark_passed(void* context, errc) noexcept { // in any thread
+        auto& whole = *static_cast<endpoint*>(context);
+        whole.replies_.pass_mark(whole.rules_->replies);
+    }
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
             if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
-            if (replies_.is_full() && out_.queued_frames() == 0)
+            if (are_replies_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
@@ -17612,11 +17941,11 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
     }
     void owe_end(errc why, time_point now) {
         ending_.blame(why);
-        owed_.owe(why, deadline_after(now, end_.close_timeout()));
+        owed_.owe(why, deadline_after(now, close_timeout()));
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_.are_over(), now)) return;
@@ -17649,7 +17978,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
+        is_listening_ = life_.wants_input() && (life_.is_discarding() || (kept_.empty() && !is_held_back()));
         return {
             .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
     }
@@ -17661,15 +17990,17 @@ private:
     }
 
     void keep_alive(time_point now) {
-        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
-        if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && has_peer_taken(now)) beat_.on_progress(now);
-        const heartbeat_actions due = beat_.tick(now);
+        auto* const beat = life_.beat();
+        if (beat == nullptr) return;
+        if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
+        if (!is_listening_) beat->on_not_listening(now);
+        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
             if (error == errc::none) ending_.count_control();
-            if (error == errc::closed) beat_.on_closing();
-            if (error != errc::none) beat_.on_ping_dropped(now);
+            if (error == errc::closed) beat->on_closing();
+            if (error != errc::none) beat->on_ping_dropped(now);
         }
         if constexpr (detail::has_on_beat<Handler, endpoint>) {
             if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
@@ -17689,15 +18020,17 @@ private:
     static void on_ping_told(void* context, errc outcome) noexcept {
         if (outcome != errc::none) return;
         auto& whole = *static_cast<endpoint*>(context);
+        auto* const beat = whole.life_.beat();
+        if (beat == nullptr) return;
         const time_point now = Traits::clock::now();
         whole.taken_.start(whole.bytes_taken(), now);
-        whole.beat_.on_ping_written(now);
+        beat->on_ping_written(now);
     }
 
     void pump(time_point now) {
         if (writer_is_over_) return give_room(true); // a reply may be counted after the last one was written
         if (!std::exchange(write_is_due_, false)) return;
-        replies_.mark(out_);
+        replies_.mark(rules_->replies, out_, {&endpoint::on_mark_passed, this});
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         wait_by_ = left.deadline;
@@ -17710,14 +18043,14 @@ private:
         const drain_report report = out_.report();
         taken_.start(bytes_taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
-            end_.on_abort();
+            end().on_abort();
         } else {
-            end_.on_output_over(how == end_of_write::drained, now);
+            end().on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
     }
     void give_room(bool is_idle) { // to messages that unsent replies hold back
-        if (is_idle || out_.queued_frames() == 0) replies_.clear();
+        if (is_idle || out_.queued_frames() == 0) replies_.clear(rules_->replies);
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
         messages_.inbox().rouse();
@@ -17729,10 +18062,10 @@ private:
         const bool stands = is_in_flight && out_.is_write_cancelled();
         if (!stands) cancelled_.cut_by = no_deadline;
         if (!stands) return;
-        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
-        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
-        wait_by_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+        if (now >= cancelled_.cut_by || is_aborted) end().on_abort();
+        wait_by_ = life_.is_gone() ? no_deadline : cancelled_.cut_by;
     }
 
     void tell_room() {
@@ -17747,21 +18080,27 @@ private:
 
     // ---- the end
 
+    /// For an event of the end, which begins with the first one.
+    stream_end& end() noexcept { return life_.end(self, rules_->ending); }
+    [[nodiscard]] duration close_timeout() const noexcept {
+        return detail::short_duration(rules_->ending.close_timeout).get();
+    }
+
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_ && !end_.is_gone()) return false;
+        if (!writer_is_over_ && !life_.is_gone()) return false;
         if (const errc why = aborted_by_.load(std::memory_order_acquire);
-            why != errc::none && !end_.is_gone()) {
-            end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
+            why != errc::none && !life_.is_gone()) {
+            end().on_abort(); // the writer's own abort says so too, but what is over can't be aborted
             ending_.blame(why);
         }
-        const std::uint64_t handled = messages().report().messages_handled;
+        const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
-        const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
-        if (end_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
-            end_.on_progress(now); // a handler that is stuck is no progress
-        const end_actions due = end_.next(now);
-        if (end_.missed_close()) ending_.blame(errc::timed_out);
+        const bool is_held_up = !is_listening_ && !life_.is_discarding() && !kept_.empty();
+        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
+            end().on_progress(now); // a handler that is stuck is no progress
+        const end_actions due = end().next(now);
+        if (life_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();
         if (due.disconnect) {
             out_.connection().disconnect();
@@ -17771,9 +18110,9 @@ private:
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
         }
-        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
+        if (!life_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
-        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, end_.close_timeout());
+        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, close_timeout());
         if (now < wait_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -17794,24 +18133,35 @@ private:
     }
 
     [[nodiscard]] time_point earliest() const noexcept {
-        time_point first = beat_.deadline();
+        time_point first = life_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(wait_by_);
         also(in_.deadline());
-        also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
         return first;
     }
 
-    heartbeat beat_;
-    reader_type in_;
-    stream_end end_;
-    std::uint64_t texts_received_ = 0;
-    std::uint64_t binaries_received_ = 0;
-    std::uint64_t bytes_received_ = 0;
-    std::uint64_t pings_received_ = 0;
-    std::uint64_t pongs_received_ = 0;
+    shared_rules rules_; ///< what is the same for other endpoints
+    // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
+    [[no_unique_address]] detail::life<heartbeat_type> life_;
+    bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
+    std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
+    [[no_unique_address]] detail::input_reader<self> in_;
+    bool write_is_due_ = false, work_is_due_ = false;
+    bool is_blocked_ = false, writer_is_over_ = false;
+    bool is_listening_ = true;  ///< what the loop was told last
+    bool drain_is_due_ = false; ///< of the inbox, by this loop
+    [[no_unique_address]] detail::ending_record ending_;
+    errc input_error_ = errc::none;
+    bool has_idle_inbox_ = false; ///< the last read left nothing in it
+    [[no_unique_address]] detail::owed_close owed_;
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
+    std::uint64_t texts_received_ = 0, binaries_received_ = 0, bytes_received_ = 0;
+    std::uint32_t pings_received_ = 0, pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
@@ -17819,26 +18169,7 @@ private:
     detail::lazy_deadline told_deadline_;
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
-    std::uint64_t handled_before_ = 0;
-    // [[no_unique_address]]: the flags after each of these lie in its tail padding.
-    [[no_unique_address]] detail::ending_record ending_;
-    errc input_error_ = errc::none;
-    bool has_stopped_reading_ = false;
-    [[no_unique_address]] detail::owed_close owed_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;  ///< what the loop was told last
-    bool drain_is_due_ = false; ///< of the inbox, by this loop
-    [[no_unique_address]] detail::room_notice<Traits> room_;
-    bool input_is_over_ = false;
-    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
-    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    /// Why what is left of the connection goes at once: the first abort()'s reason.
-    atomic<errc> aborted_by_{errc::none};
+    detail::room_notice<Traits> room_;
     detail::unsent_replies<memory_of_replies> replies_;
 
     [[no_unique_address]] Handler handler_;

@@ -73,6 +73,7 @@ public:
                                                     : static_cast<std::uint32_t>(span.count())) {}
 
     /// duration::max() where there is none.
+    [[nodiscard]] bool operator==(const short_duration&) const = default;
     [[nodiscard]] constexpr duration get() const noexcept {
         return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }

@@ -21,7 +21,6 @@
 // - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 #include "../core/limit.hpp"
-#include "../session/reader.hpp"
 #include "../sync/detail/plain_atomic.hpp"
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
@@ -29,8 +28,10 @@
 #include "detail/compression.hpp"
 #include "detail/ending_record.hpp"
 #include "detail/input_rates.hpp"
+#include "detail/input_reader.hpp"
 #include "detail/kept_input.hpp"
 #include "detail/lazy_deadline.hpp"
+#include "detail/life.hpp"
 #include "detail/message_handling.hpp"
 #include "detail/owed_close.hpp"
 #include "detail/room_notice.hpp"
@@ -79,6 +80,7 @@ class endpoint {
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     using encoder = detail::encoder_for<Handler>;
+    using shared_rules = detail::shared_rules<endpoint_options>;
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
@@ -94,9 +96,10 @@ public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
         single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
-    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
+    /// Its beats are for a handler that has on_beat().
+    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -134,7 +137,7 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
     endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
-        beat_.on_received(now);
+        if (auto* const beat = life_.beat()) beat->on_received(now);
         {
             const in_the_turn inside(*this);
             take(received, now);
@@ -257,12 +260,12 @@ public:
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
-    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+    // ---- the parts. The heartbeat and the counters are the loop's.
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
     [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
+    /// The loop's; nullptr once the end of the stream has begun.
+    [[nodiscard]] const heartbeat_type* beat() const noexcept { return life_.beat(); }
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
@@ -291,23 +294,24 @@ private:
 
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
-        : beat_(options.beating, Traits::clock::now()),
-          in_(detail::reading_of(options.reading, handler)),
-          end_(self, options.ending),
+        : rules_(options),
+          life_(options.beating, Traits::clock::now()),
           rates_(options.rate, Traits::clock::now()),
-          replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
           messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
+        const bool has_rules(rules_);
+        if (!has_rules) rules_ = shared_rules::of_defaults();
+        detail::bound_messages(handler_, options.reading);
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -335,7 +339,7 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (life_.is_discarding()) return end().on_discarded(received.size());
         if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
         if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
@@ -344,25 +348,32 @@ private:
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
         auto run = messages_.begin_read();
-        auto found = in_.read(received);
         mutable_bytes left;
-        for (const event& each : found) {
-            meet(each, run, now);
-            ending_.blame(messages().error()); // before what follows in this read may be to blame
-            if (has_stopped_reading_) break;
-            if (is_held_back() || run.is_used_up()) {
-                left = found.unread();
-                break;
-            }
+        const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
+        if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {
+            left = {};
+            stop_reading(errc::out_of_memory, now);
         }
-        static_cast<void>(found.unread());                          // none, but after stop_reading()
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
     }
 
+    /// The events that may be met now: what is left of the input.
+    template <class Events>
+    mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
+        for (const event& each : found) {
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
+            if (has_stopped_reading_) break;
+            if (is_held_back() || run.is_used_up()) return found.unread();
+        }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
+    }
+
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || are_replies_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -377,7 +388,7 @@ private:
     /// What follows is not looked at: there is a gap, or no more is wanted.
     void stop_reading(errc why, time_point now) {
         has_stopped_reading_ = true;
-        end_.on_unreadable(now);
+        end().on_unreadable(now);
         end_messages();
         owe_end(why, now);
     }
@@ -403,31 +414,32 @@ private:
         case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
             ending_.blame(found.error());
-            end_.on_unreadable(now);
+            end().on_unreadable(now);
             if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        owe_close(found.owed_reply(), now);
+        owe_close(in_.owed_reply(found), now);
         end_messages();
     }
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pings_received_;
-        if (const auto reply = found.owed_reply()) answer(*reply);
+        if (const auto reply = in_.owed_reply(found)) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pongs_received_;
-        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        [[maybe_unused]] const std::optional<duration> round_trip =
+            life_.beat() != nullptr ? life_.beat()->on_pong(now, found.payload()) : std::nullopt;
         if constexpr (detail::has_on_pong<Handler, endpoint>)
             guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
     }
     void meet_close(const event& found, time_point now) {
         ending_.peer_closed(found.code());
-        end_.on_peer_close(now);
+        end().on_peer_close(now);
         if constexpr (detail::has_on_peer_close<Handler, endpoint>)
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
@@ -460,7 +472,7 @@ private:
     void end_input(errc why, time_point now) {
         if (std::exchange(input_is_over_, true)) return;
         input_error_ = why;
-        end_.on_input_over(now);
+        end().on_input_over(now);
         if (kept_.empty()) end_reading(now);
         if (why != errc::none) abort_output(why);
     }
@@ -490,7 +502,7 @@ private:
         if constexpr (handling::is_choosy) {
             if (!handler_.wants_message()) return false;
         }
-        return !replies_.is_full();
+        return !are_replies_full();
     }
 
     template <class Call>
@@ -503,12 +515,17 @@ private:
 
     // ---- out
 
+    [[nodiscard]] bool are_replies_full() const noexcept { return replies_.is_full(rules_->replies); }
+    static void on_mark_passed(void* context, errc) noexcept { // in any thread
+        auto& whole = *static_cast<endpoint*>(context);
+        whole.replies_.pass_mark(whole.rules_->replies);
+    }
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
             if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
-            if (replies_.is_full() && out_.queued_frames() == 0)
+            if (are_replies_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
@@ -544,11 +561,11 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
     }
     void owe_end(errc why, time_point now) {
         ending_.blame(why);
-        owed_.owe(why, deadline_after(now, end_.close_timeout()));
+        owed_.owe(why, deadline_after(now, close_timeout()));
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_.are_over(), now)) return;
@@ -581,7 +598,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
+        is_listening_ = life_.wants_input() && (life_.is_discarding() || (kept_.empty() && !is_held_back()));
         return {
             .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
     }
@@ -593,15 +610,17 @@ private:
     }
 
     void keep_alive(time_point now) {
-        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
-        if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && has_peer_taken(now)) beat_.on_progress(now);
-        const heartbeat_actions due = beat_.tick(now);
+        auto* const beat = life_.beat();
+        if (beat == nullptr) return;
+        if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
+        if (!is_listening_) beat->on_not_listening(now);
+        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
             if (error == errc::none) ending_.count_control();
-            if (error == errc::closed) beat_.on_closing();
-            if (error != errc::none) beat_.on_ping_dropped(now);
+            if (error == errc::closed) beat->on_closing();
+            if (error != errc::none) beat->on_ping_dropped(now);
         }
         if constexpr (detail::has_on_beat<Handler, endpoint>) {
             if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
@@ -621,15 +640,17 @@ private:
     static void on_ping_told(void* context, errc outcome) noexcept {
         if (outcome != errc::none) return;
         auto& whole = *static_cast<endpoint*>(context);
+        auto* const beat = whole.life_.beat();
+        if (beat == nullptr) return;
         const time_point now = Traits::clock::now();
         whole.taken_.start(whole.bytes_taken(), now);
-        whole.beat_.on_ping_written(now);
+        beat->on_ping_written(now);
     }
 
     void pump(time_point now) {
         if (writer_is_over_) return give_room(true); // a reply may be counted after the last one was written
         if (!std::exchange(write_is_due_, false)) return;
-        replies_.mark(out_);
+        replies_.mark(rules_->replies, out_, {&endpoint::on_mark_passed, this});
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         wait_by_ = left.deadline;
@@ -642,14 +663,14 @@ private:
         const drain_report report = out_.report();
         taken_.start(bytes_taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
-            end_.on_abort();
+            end().on_abort();
         } else {
-            end_.on_output_over(how == end_of_write::drained, now);
+            end().on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
     }
     void give_room(bool is_idle) { // to messages that unsent replies hold back
-        if (is_idle || out_.queued_frames() == 0) replies_.clear();
+        if (is_idle || out_.queued_frames() == 0) replies_.clear(rules_->replies);
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
         messages_.inbox().rouse();
@@ -661,10 +682,10 @@ private:
         const bool stands = is_in_flight && out_.is_write_cancelled();
         if (!stands) cancelled_.cut_by = no_deadline;
         if (!stands) return;
-        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
-        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
-        wait_by_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+        if (now >= cancelled_.cut_by || is_aborted) end().on_abort();
+        wait_by_ = life_.is_gone() ? no_deadline : cancelled_.cut_by;
     }
 
     void tell_room() {
@@ -679,21 +700,27 @@ private:
 
     // ---- the end
 
+    /// For an event of the end, which begins with the first one.
+    stream_end& end() noexcept { return life_.end(self, rules_->ending); }
+    [[nodiscard]] duration close_timeout() const noexcept {
+        return detail::short_duration(rules_->ending.close_timeout).get();
+    }
+
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_ && !end_.is_gone()) return false;
+        if (!writer_is_over_ && !life_.is_gone()) return false;
         if (const errc why = aborted_by_.load(std::memory_order_acquire);
-            why != errc::none && !end_.is_gone()) {
-            end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
+            why != errc::none && !life_.is_gone()) {
+            end().on_abort(); // the writer's own abort says so too, but what is over can't be aborted
             ending_.blame(why);
         }
-        const std::uint64_t handled = messages().report().messages_handled;
+        const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
-        const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
-        if (end_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
-            end_.on_progress(now); // a handler that is stuck is no progress
-        const end_actions due = end_.next(now);
-        if (end_.missed_close()) ending_.blame(errc::timed_out);
+        const bool is_held_up = !is_listening_ && !life_.is_discarding() && !kept_.empty();
+        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
+            end().on_progress(now); // a handler that is stuck is no progress
+        const end_actions due = end().next(now);
+        if (life_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();
         if (due.disconnect) {
             out_.connection().disconnect();
@@ -703,9 +730,9 @@ private:
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
         }
-        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
+        if (!life_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
-        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, end_.close_timeout());
+        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, close_timeout());
         if (now < wait_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -726,24 +753,35 @@ private:
     }
 
     [[nodiscard]] time_point earliest() const noexcept {
-        time_point first = beat_.deadline();
+        time_point first = life_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(wait_by_);
         also(in_.deadline());
-        also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
         return first;
     }
 
-    heartbeat beat_;
-    reader_type in_;
-    stream_end end_;
-    std::uint64_t texts_received_ = 0;
-    std::uint64_t binaries_received_ = 0;
-    std::uint64_t bytes_received_ = 0;
-    std::uint64_t pings_received_ = 0;
-    std::uint64_t pongs_received_ = 0;
+    shared_rules rules_; ///< what is the same for other endpoints
+    // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
+    [[no_unique_address]] detail::life<heartbeat_type> life_;
+    bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
+    std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
+    [[no_unique_address]] detail::input_reader<self> in_;
+    bool write_is_due_ = false, work_is_due_ = false;
+    bool is_blocked_ = false, writer_is_over_ = false;
+    bool is_listening_ = true;  ///< what the loop was told last
+    bool drain_is_due_ = false; ///< of the inbox, by this loop
+    [[no_unique_address]] detail::ending_record ending_;
+    errc input_error_ = errc::none;
+    bool has_idle_inbox_ = false; ///< the last read left nothing in it
+    [[no_unique_address]] detail::owed_close owed_;
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
+    std::uint64_t texts_received_ = 0, binaries_received_ = 0, bytes_received_ = 0;
+    std::uint32_t pings_received_ = 0, pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
@@ -751,26 +789,7 @@ private:
     detail::lazy_deadline told_deadline_;
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
-    std::uint64_t handled_before_ = 0;
-    // [[no_unique_address]]: the flags after each of these lie in its tail padding.
-    [[no_unique_address]] detail::ending_record ending_;
-    errc input_error_ = errc::none;
-    bool has_stopped_reading_ = false;
-    [[no_unique_address]] detail::owed_close owed_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;  ///< what the loop was told last
-    bool drain_is_due_ = false; ///< of the inbox, by this loop
-    [[no_unique_address]] detail::room_notice<Traits> room_;
-    bool input_is_over_ = false;
-    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
-    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    /// Why what is left of the connection goes at once: the first abort()'s reason.
-    atomic<errc> aborted_by_{errc::none};
+    detail::room_notice<Traits> room_;
     detail::unsent_replies<memory_of_replies> replies_;
 
     [[no_unique_address]] Handler handler_;

@@ -4,6 +4,7 @@
 //
 // Laws of this file:
 // - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - What is the same for many endpoints and asked for at any time stands once on the heap (shared_options()).
 // - A zero means "none" for every limit, quantum and timeout.
 
 #include "../frame/close_code.hpp"
@@ -14,14 +15,16 @@
 #include "../sync/inbox_report.hpp"
 #include "../write/options.hpp"
 #include "../write/report.hpp"
+#include "detail/shared_rules.hpp"
 #include "stream_end.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint, or shared by many: shared_options().
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -41,7 +44,18 @@ struct endpoint_options {
     std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
+    /// What shared_options() made ready; nothing, unless it did.
+    detail::shared_rules<endpoint_options> ready{};
 };
+
+/// The same options with a part of them made ready, once for all the endpoints that are made with the result or with copies of it;
+/// without it each endpoint takes a block of about 100 bytes for that part (but for the defaults, which are always shared). What
+/// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
+template <std::derived_from<endpoint_options> Options>
+[[nodiscard]] Options shared_options(Options options) noexcept {
+    options.ready = detail::shared_rules<endpoint_options>(options);
+    return options;
+}
 
 /// What an endpoint wants from its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
@@ -59,7 +73,7 @@ struct endpoint_counters {
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
-    /// Control frames from the peer.
+    /// Control frames from the peer; of one endpoint, modulo 2^32.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions

@@ -35,6 +35,8 @@ struct end_options {
     std::chrono::milliseconds linger_timeout{5'000};
     /// How many bytes are thrown away meanwhile at most.
     std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
+
+    [[nodiscard]] bool operator==(const end_options&) const = default;
 };
 
 /// What is to be done now.

@@ -34,4 +34,28 @@ struct read_limits {
     std::uint8_t allowed_rsv = 0;
 };
 
+namespace detail {
+
+/// Limits as a reader holds to them: each is a bound that everything can be compared with.
+struct read_bounds {
+    explicit constexpr read_bounds(const read_limits& limits) noexcept
+        : max_frame_size(bound_of(limits.max_frame_size)),
+          max_message_size(bound_of(limits.max_message_size)),
+          max_fragments(bound_of(limits.max_fragments)),
+          max_age(limits.max_message_age),
+          allowed_rsv(limits.allowed_rsv),
+          by_fragments(limits.deliver == delivery::fragments) {}
+
+    [[nodiscard]] bool operator==(const read_bounds&) const = default;
+
+    std::uint64_t max_frame_size;
+    std::uint64_t max_message_size;
+    std::uint32_t max_fragments;
+    short_duration max_age;
+    std::uint8_t allowed_rsv;
+    bool by_fragments;
+};
+
+} // namespace detail
+
 } // namespace wsolo::inline WSOLO_ABI

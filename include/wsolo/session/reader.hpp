@@ -34,9 +34,12 @@ public:
     /// With delivery::fragments about 150 bytes are allocated here, and nothing ever after.
     explicit basic_reader(const read_limits& limits = {})
         requires std::default_initializable<Side>
-        : state_(limits) {}
+        : state_(detail::read_bounds(limits)) {}
     basic_reader(const read_limits& limits, Side side) noexcept
-        : side_(static_cast<Side&&>(side)), state_(limits) {}
+        : basic_reader(detail::read_bounds(limits), static_cast<Side&&>(side)) {}
+    /// With limits that were made ready once, for many readers.
+    basic_reader(const detail::read_bounds& bounds, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(bounds) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -87,6 +90,9 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Whether it is open, and neither a message nor a frame is under way. With delivery::messages a reader that is made now, with
+    /// the same limits, goes on as this one does. (But for close_sent() and ignored().)
+    [[nodiscard]] bool is_resting() const noexcept { return open() && state_.is_between_messages(); }
     /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 

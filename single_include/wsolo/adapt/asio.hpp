@@ -648,7 +648,7 @@ public:
         : from_(from),
           group_(group),
           make_(std::move(make)),
-          options_(options),
+          options_(shared_options(options)),
           wrap_(std::move(wrap)),
           pause_(from.get_executor()) {}
 

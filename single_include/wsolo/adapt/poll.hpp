@@ -373,7 +373,7 @@ private:
               loop_(loop),
               everyone_(everyone),
               make_(std::move(make)),
-              options_(options),
+              options_(shared_options(options)),
               wrap_(std::move(wrap)),
               work_(std::move(work)) {
             ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);

@@ -29,10 +29,10 @@ TEMPLATE_TEST_CASE("where only a PONG is a sign of life, a PONG is one", "[endpo
         f.receive(input.substr(0, cut));
         f.receive(input.substr(cut));
     }
-    CHECK_FALSE(f.whole->beat().is_awaiting_pong());
+    CHECK_FALSE(f.whole->beat()->is_awaiting_pong());
     f.live_for(20s); // what deadline was told before costs a call
     CHECK(f.sent_with_plain_pings().back() == std::pair<int, std::string>{ping_op, ""});
-    CHECK(f.whole->beat().is_awaiting_pong());
+    CHECK(f.whole->beat()->is_awaiting_pong());
     CHECK_FALSE(f.wants.finished);
 }
 
@@ -68,7 +68,7 @@ TEMPLATE_TEST_CASE("a PING that found no room is followed by another", "[endpoin
     f.run();
     REQUIRE(f.sent().size() == 3);
     CHECK(f.sent()[2].first == ping_op);
-    CHECK(f.whole->beat().is_awaiting_pong());
+    CHECK(f.whole->beat()->is_awaiting_pong());
 }
 
 TEMPLATE_TEST_CASE("a dead peer is given no time to take the rest", "[endpoint]", server, client) {

@@ -52,6 +52,25 @@ TEMPLATE_TEST_CASE("without memory for a message none after it is handled", "[en
     CHECK(f.whole->handled().wait_up_to(f.whole->handled().snapshot() + 1) == errc::out_of_memory);
 }
 
+TEMPLATE_TEST_CASE("what is unfinished and can't be kept ends the connection", "[endpoint][memory]", server,
+                   client) {
+    endpoint_fixture<TestType, counted_work> f;
+    f.receive(f.text("before"));
+    f.whole->work();
+    REQUIRE(f.whole->send_text("its block has room for a Close") == errc::none);
+    const std::string cut = f.text("cut");
+    const std::size_t size = GENERATE(as<std::size_t>(), 1, 3, 4); // a part of its header, or of its payload
+    static_cast<void>(receive_without_memory(f, cut.substr(0, size)));
+    f.receive(cut.substr(size) + f.text("later"));
+    f.whole->work();
+    f.run_until_quiet();
+    REQUIRE(f.sent().size() == 2);
+    CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xf3"); // 1011
+    CHECK(f.end_of_input().finished);
+    CHECK(f.log.messages == std::vector<std::string>{"before"});
+    CHECK(f.log.endings.at(0).reason == errc::out_of_memory);
+}
+
 TEMPLATE_TEST_CASE("bytes that could not be kept end the input", "[endpoint][memory]", server, client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.handling.max_messages = 1;
@@ -179,7 +198,7 @@ using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, 
 // docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
 template <class Side>
 using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
-static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 664);
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 488);
 static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 256);
 static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=
               sizeof(with_system_clock<wsolo::server_side>) + 8);
@@ -357,6 +376,37 @@ TEST_CASE("an endpoint without memory for its rates ends", "[endpoint][memory]")
     late_handler::none.reset();
     CHECK((whole->how_it_ended().reason == errc::out_of_memory) == has_rate);
     CHECK(whole->run().finished == has_rate);
+}
+
+TEST_CASE("an endpoint without memory for its rules ends", "[endpoint][memory]") {
+    using endpoint_type =
+        wsolo::endpoint<sink, silent_hook, late_handler, server, wsolo::in_the_loop, manual_traits>;
+    const bool has_rules = GENERATE(true, false); // of their own
+    wsolo::endpoint_options options;
+    if (has_rules) options.reading.max_message_size = 1;
+    static_cast<void>(
+        wsolo::shared_options(wsolo::endpoint_options())); // what the defaults need for good is there now
+    std::optional<endpoint_type> whole;
+    late_handler::none.emplace();
+    whole.emplace(sink{}, silent_hook{}, late_handler{}, options);
+    late_handler::none.reset();
+    CHECK((whole->how_it_ended().reason == errc::out_of_memory) == has_rules);
+    CHECK(whole->run().finished == has_rules);
+}
+
+TEST_CASE("endpoints of shared options take no memory for them", "[endpoint][memory]") {
+    using endpoint_type = with_system_clock<wsolo::server_side>;
+    const auto taken_with = [](const wsolo::endpoint_options& options) {
+        const support::heap_counts before = support::heap_now();
+        const endpoint_type whole(sink{}, silent_hook{}, silent_handler{}, options);
+        return support::heap_now().held - before.held;
+    };
+    wsolo::endpoint_options options;
+    options.max_unsent = 1000;
+    const long by_default = taken_with({}), alone = taken_with(options);
+    const auto shared = wsolo::shared_options(options);
+    CHECK(taken_with(shared) == by_default);
+    CHECK(alone == by_default + 1);
 }
 
 TEMPLATE_TEST_CASE("a Close that can't be kept is answered now", "[endpoint][memory]", server, client) {

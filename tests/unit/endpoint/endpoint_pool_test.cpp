@@ -145,11 +145,11 @@ TEMPLATE_TEST_CASE("a PING's fate is the loop's alone", "[endpoint][pool]", serv
     manual_clock::advance(20s);
     f.wire.then({io_status::would_block, 0, 0});
     f.run(); // the PING waits
-    const wsolo::time_point deadline = f.whole->beat().deadline();
+    const wsolo::time_point deadline = f.whole->beat()->deadline();
     f.log.refuse = true;
     CHECK(f.whole->close() == errc::none); // no thread comes, so the writer ends in this one
     CHECK(f.whole->writer().is_finished());
-    CHECK(f.whole->beat().deadline() == deadline);
+    CHECK(f.whole->beat()->deadline() == deadline);
 }
 
 TEMPLATE_TEST_CASE("a loop that writes a reply before it is counted has the rest handled", "[endpoint][pool]",

@@ -15,20 +15,21 @@ using interleave::scenario;
 namespace {
 
 struct room {
-    wsolo::detail::unsent_replies<interleave::traits> replies{100, 0};
+    static constexpr wsolo::detail::reply_bounds most{100, 1000};
+    wsolo::detail::unsent_replies<interleave::traits> replies;
     bool rests = false;  // the pool's thread
     bool roused = false; // the loop's
 
     /// The pool's thread: answers with so many bytes, and may find that it has to rest.
     void answer(std::size_t bytes) {
         replies.add(bytes);
-        rests = replies.is_full();
+        rests = replies.is_full(room::most);
     }
     /// What the loop's next turn does, with a transport that takes everything: it comes, because an answer asks for it.
     void turn() {
-        if (replies.wants_mark()) {
+        if (replies.wants_mark(room::most)) {
             replies.begin_mark();
-            replies.pass_mark();
+            replies.pass_mark(room::most);
         }
         roused = replies.take_room() || roused;
     }
@@ -40,13 +41,13 @@ void beside_a_mark(scenario& stage, outcomes& seen) {
     m.replies.begin_mark();
     stage.thread("pool", [&m] { m.answer(50); });
     stage.thread("loop", [&m] {
-        m.replies.pass_mark();
+        m.replies.pass_mark(room::most);
         m.roused = m.replies.take_room();
     });
     stage.finally([&] {
         m.turn();
         check(!m.rests || m.roused, "it rests for ever");
-        check(!m.replies.is_full(), "all has left");
+        check(!m.replies.is_full(room::most), "all has left");
         seen.insert(m.rests ? 1 : 0);
     });
 }
@@ -56,7 +57,7 @@ void beside_an_empty_queue(scenario& stage, outcomes& seen) {
     m.replies.add(40); // less than a mark is for
     stage.thread("pool", [&m] { m.answer(70); });
     stage.thread("loop", [&m] {
-        m.replies.clear();
+        m.replies.clear(room::most);
         m.roused = m.replies.take_room();
     });
     stage.finally([&] {

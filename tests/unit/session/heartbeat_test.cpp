@@ -16,6 +16,7 @@ using wsolo::heartbeat_options;
 using wsolo::time_point;
 
 static_assert(sizeof(heartbeat) <= 48);
+static_assert(sizeof(wsolo::basic_heartbeat<false>) <= 32);
 static_assert(std::is_trivially_copyable_v<heartbeat>);
 static_assert(std::is_same_v<time_point::clock, std::chrono::steady_clock>);
 
@@ -383,4 +384,28 @@ TEST_CASE("a span below zero is none, one beyond 49 days is that", "[session][he
     STATIC_REQUIRE(heartbeat({.ping_interval = -1ms}, start).deadline() == wsolo::no_deadline);
     STATIC_REQUIRE(heartbeat({.ping_interval = 24h * 60}, start).deadline() ==
                    start + std::chrono::milliseconds(0xFFFF'FFFF));
+}
+
+TEST_CASE("without beats all but the beats is the same", "[session][heartbeat]") {
+    heartbeat with(both, start);
+    wsolo::basic_heartbeat<false> without(both, start);
+    int pings = 0, beats_due = 0;
+    for (int second = 0; second < 60; ++second) {
+        const auto expected = with.tick(at(second)), seen = without.tick(at(second));
+        CHECK(seen.send_ping == expected.send_ping);
+        CHECK(seen.peer_is_dead == expected.peer_is_dead);
+        CHECK(seen.ping_payload == expected.ping_payload);
+        CHECK_FALSE(seen.send_beat);
+        CHECK_FALSE(seen.roll_window);
+        CHECK(seen.deadline >= expected.deadline);
+        pings += seen.send_ping ? 1 : 0;
+        beats_due += expected.send_beat ? 1 : 0;
+        if (!seen.send_ping) continue;
+        with.on_ping_written(at(second));
+        without.on_ping_written(at(second));
+    }
+    CHECK(pings == 1);
+    CHECK(beats_due >= 3);
+    CHECK(without.has_stopped()); // no PONG came
+    CHECK(without.deadline() == wsolo::no_deadline);
 }

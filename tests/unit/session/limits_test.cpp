@@ -115,7 +115,7 @@ TEST_CASE("the sum of a message's frames can not wrap", "[session][limits]") {
     detail::message_rules rules([] {
         read_limits limits;
         limits.max_message_size = UINT64_MAX;
-        return limits;
+        return detail::read_bounds(limits);
     }());
     constexpr std::byte first{0x02};
     constexpr std::byte next{0x00};

@@ -39,17 +39,26 @@ concept message_compression = requires(T& it, const T& seen, const extension_lis
 template <class Handler>
 concept compresses = requires(Handler& handler) { handler.compression; };
 
-/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+/// Has the extension hold to the limit of messages once they are decoded.
 template <class Handler>
-[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
-    limits.deliver = delivery::messages;
+void bound_messages([[maybe_unused]] Handler& handler, [[maybe_unused]] const read_limits& limits) noexcept {
     if constexpr (compresses<Handler>) {
         static_assert(message_compression<decltype(handler.compression)>,
                       "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
         handler.compression.limit(limits.max_message_size);
-        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
     }
-    return limits;
+}
+/// How an endpoint with this handler reads: RSV1 where it was agreed on. Without compression it is the argument itself.
+template <class Handler>
+[[nodiscard]] decltype(auto) bounds_for([[maybe_unused]] const Handler& handler,
+                                        const read_bounds& bounds) noexcept {
+    if constexpr (compresses<Handler>) {
+        read_bounds agreed = bounds;
+        if (handler.compression.is_agreed()) agreed.allowed_rsv |= rsv1_bit;
+        return agreed;
+    } else {
+        return (bounds);
+    }
 }
 
 /// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.

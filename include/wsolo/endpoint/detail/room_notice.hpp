@@ -16,24 +16,26 @@ template <class Traits>
 class room_notice {
 public:
     void note_refusal() noexcept {
-        refusals_.fetch_add(1, std::memory_order_relaxed);
-        is_wanted_.store(true, std::memory_order_relaxed);
+        word_.fetch_add(one_refusal, std::memory_order_relaxed);
+        word_.fetch_or(is_wanted, std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t refusals() const noexcept {
-        return refusals_.load(std::memory_order_relaxed);
+        return word_.load(std::memory_order_relaxed) / one_refusal;
     }
 
     /// Whether to tell now.
     template <class Writer>
     [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || !out.is_half_free()) return false;
-        is_wanted_.store(false, std::memory_order_relaxed);
+        if ((word_.load(std::memory_order_relaxed) & is_wanted) == 0 || !out.is_half_free()) return false;
+        word_.fetch_and(~is_wanted, std::memory_order_relaxed);
         return true;
     }
 
 private:
-    typename Traits::template atomic<std::uint64_t> refusals_{0};
-    typename Traits::template atomic<bool> is_wanted_{false};
+    static constexpr std::uint64_t is_wanted = 1; ///< beside the number of refusals
+    static constexpr std::uint64_t one_refusal = 2;
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

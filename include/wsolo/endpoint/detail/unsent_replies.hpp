@@ -8,46 +8,42 @@
 // - Any thread adds and asks; one thread, the loop's, places marks. A mark may pass in any thread.
 
 #include "../../core/error.hpp"
-#include "../../core/limit.hpp"
+#include "../../write/outcome.hpp"
+#include "shared_rules.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The bounds are payload bytes and messages; 0: none.
+/// The bounds are payload bytes and messages; each call is told them.
 template <class Traits>
 class unsent_replies {
 public:
-    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
-        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
-
     void add(std::size_t bytes) noexcept {
         bytes_.fetch_add(bytes);
         count_.fetch_add(1);
     }
     /// Whether no more is to be handled now.
-    [[nodiscard]] bool is_full() const noexcept {
-        return are_full(marked_bytes_.load(), marked_count_.load());
+    [[nodiscard]] bool is_full(const reply_bounds& most) const noexcept {
+        return are_full(most, marked_bytes_.load(), marked_count_.load());
     }
 
     // ---- the loop's
 
-    /// Queues a mark if one is due: half of a bound is used, and none is out.
+    /// Queues a mark if one is due. `on_passed`: has pass_mark() called.
     template <class Writer>
-    void mark(Writer& out) {
-        if (!wants_mark()) return;
+    void mark(const reply_bounds& most, Writer& out, on_outcome on_passed) {
+        if (!wants_mark(most)) return;
         begin_mark();
-        const auto on_passed = [](void* context, errc) noexcept {
-            static_cast<unsent_replies*>(context)->pass_mark();
-        };
-        if (out.flush({on_passed, this}) != errc::none)
+        if (out.flush(on_passed) != errc::none)
             drop_mark(); // no room now, or the end, which clears everything
     }
 
-    [[nodiscard]] bool wants_mark() const noexcept {
+    /// Half of a bound is used, and no mark is out.
+    [[nodiscard]] bool wants_mark(const reply_bounds& most) const noexcept {
         return marked_count_.load() == 0 &&
-               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+               (bytes_.load() > most.bytes / 2 || count_.load() > most.count / 2);
     }
     /// A mark is about to be queued after what was counted so far.
     void begin_mark() noexcept {
@@ -63,11 +59,12 @@ public:
     }
     /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark; a handler
     /// that finds it full then asks the loop to look again.)
-    void clear() noexcept {
+    void clear(const reply_bounds& most) noexcept {
         if (count_.load() == 0) return;
         const std::size_t bytes = bytes_.exchange(0);
         const std::uint32_t count = count_.exchange(0);
-        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
+        if (are_full(most, bytes + marked_bytes_.load(), count + marked_count_.load()))
+            has_room_again_.store(true);
     }
     /// Whether there is room where there was none: what was held back is to be roused.
     [[nodiscard]] bool take_room() noexcept {
@@ -77,22 +74,21 @@ public:
     // ---- any thread's
 
     /// What stood before the mark is on its way, or lost.
-    void pass_mark() noexcept {
+    void pass_mark(const reply_bounds& most) noexcept {
         const std::size_t bytes = marked_bytes_.exchange(0);
         const std::uint32_t count = marked_count_.exchange(0);
         // After the exchange: a handler that found it full before has counted what this finds.
-        if (are_full(bytes, count)) has_room_again_.store(true);
+        if (are_full(most, bytes, count)) has_room_again_.store(true);
     }
 
 private:
-    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
-        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
+    [[nodiscard]] bool are_full(const reply_bounds& most, std::size_t marked_bytes,
+                                std::uint32_t marked_count) const noexcept {
+        return bytes_.load() + marked_bytes > most.bytes || count_.load() + marked_count > most.count;
     }
 
-    const std::size_t max_bytes_;
     typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
     typename Traits::template atomic<std::size_t> marked_bytes_{0};
-    const std::uint32_t max_count_;
     typename Traits::template atomic<std::uint32_t> count_{0};
     typename Traits::template atomic<std::uint32_t> marked_count_{0};
     typename Traits::template atomic<bool> has_room_again_{false};

@@ -23,7 +23,9 @@ public:
         std::swap(head_, other.head_);
         return *this;
     }
-    ~kept_bytes() { std::free(head_); }
+    ~kept_bytes() {
+        if (head_ != nullptr) std::free(head_); // most have none: not even the call
+    }
 
     [[nodiscard]] std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }

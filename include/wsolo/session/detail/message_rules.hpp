@@ -16,8 +16,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// The message that the next data frame belongs to. 32 bytes.
 class message_rules {
 public:
-    explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
+    explicit message_rules(const read_bounds& bounds) noexcept
+        : max_size_(bounds.max_message_size), max_fragments_(bounds.max_fragments) {}
 
     /// Up to this many bytes a message that nothing encoded is within the limits.
     [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }

@@ -19,11 +19,11 @@ enum class read_phase : std::uint8_t { open, peer_closed, failed };
 
 template <role Role>
 struct reader_state {
-    explicit reader_state(const read_limits& limits) noexcept
-        : by_fragments_(limits.deliver == delivery::fragments),
-          decoder_({limits.max_frame_size}, limits.allowed_rsv),
-          rules_(limits),
-          max_age_(limits.max_message_age) {
+    explicit reader_state(const read_bounds& bounds) noexcept
+        : by_fragments_(bounds.by_fragments),
+          decoder_({bounds.max_frame_size}, bounds.allowed_rsv),
+          rules_(bounds),
+          max_age_(bounds.max_age) {
         if (by_fragments_)
             static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
@@ -73,6 +73,11 @@ struct reader_state {
     }
     void note_not_listening(time_point now) noexcept {
         if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
+    }
+
+    /// Whether neither a message nor a frame is under way.
+    [[nodiscard]] bool is_between_messages() const noexcept {
+        return !rules_.open() && decoder_.at_boundary();
     }
 
     std::uint64_t ignored = 0;
@@ -201,7 +206,7 @@ private:
         failure_untold_ = true;
     }
 
-    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    [[nodiscard]] bool is_unfinished() const noexcept { return !is_between_messages(); }
     void begin_age(time_point late_at) noexcept {
         late_at_ = late_at;
         is_dated_ = true;

@@ -7,8 +7,20 @@
 #include <wsolo/sync/traits.hpp>
 
 namespace {
-using replies_type = wsolo::detail::unsent_replies<wsolo::std_traits>;
-}
+using wsolo::bound_of;
+using bounds = wsolo::detail::reply_bounds;
+
+/// With its bounds; 0: none.
+struct replies_type : wsolo::detail::unsent_replies<wsolo::std_traits> {
+    using base = wsolo::detail::unsent_replies<wsolo::std_traits>;
+    replies_type(std::size_t bytes, std::uint32_t count) : most{bound_of(bytes), bound_of(count)} {}
+    [[nodiscard]] bool is_full() const { return base::is_full(most); }
+    [[nodiscard]] bool wants_mark() const { return base::wants_mark(most); }
+    void clear() { base::clear(most); }
+    void pass_mark() { base::pass_mark(most); }
+    const bounds most;
+};
+} // namespace
 
 TEST_CASE("replies fill up by bytes or by number", "[endpoint][unsent_replies]") {
     replies_type bytes(100, 0), count(0, 3), none(0, 0);
