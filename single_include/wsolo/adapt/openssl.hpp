@@ -233,6 +233,8 @@ private:
     }
     /// How much of it is kept, because the descriptor has no room.
     std::size_t write_record(const_bytes next) noexcept {
+        // A session that failed begins its handshake anew, which some versions of OpenSSL try.
+        if (is_broken_ && ::SSL_in_init(session_.get()) != 0) return break_output();
         while (!next.empty()) {
             std::size_t taken = 0;
             ::ERR_clear_error();
