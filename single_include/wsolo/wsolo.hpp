@@ -58,7 +58,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <version>
 
 #ifndef WSOLO_SINGLE_CODEC
@@ -1153,7 +1152,7 @@ public:
     /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
-        const errc error = system_random(seed);
+        const errc error = system_random(mutable_bytes(seed.data(), seed.size()));
         if (error == errc::none) reseed(std::span<const std::byte, 32>(seed));
         wipe(seed.data(), seed.size());
         return error;
@@ -1402,46 +1401,27 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 using utf8_table = std::array<std::uint8_t, 16>;
 
-/// One way of being wrong: a first byte and a second byte, each from a range.
-struct utf8_fault {
-    std::uint8_t bit;
-    std::uint8_t first_low;
-    std::uint8_t first_high;
-    std::uint8_t second_low;
-    std::uint8_t second_high;
-};
-
 inline constexpr std::uint8_t two_continuations = 0x80;
 
-/// The last two rows share a bit: their union is still a product of nibble sets.
-inline constexpr utf8_fault utf8_faults[] = {
-    {0x01, 0x00, 0x7F, 0x80, 0xBF}, // a continuation that nothing asked for
-    {0x02, 0xC0, 0xFF, 0x00, 0x7F}, // a lead, then no continuation
-    {0x02, 0xC0, 0xFF, 0xC0, 0xFF},
-    {0x04, 0xC0, 0xC1, 0x80, 0xBF}, // overlong, two bytes
-    {0x08, 0xE0, 0xE0, 0x80, 0x9F}, // overlong, three bytes
-    {0x10, 0xED, 0xED, 0xA0, 0xBF}, // a surrogate
-    {0x20, 0xF4, 0xFF, 0x90, 0xBF}, // beyond U+10FFFF
-    {two_continuations, 0x80, 0xBF, 0x80, 0xBF},
-    {0x40, 0xF0, 0xF0, 0x80, 0x8F}, // overlong, four bytes
-    {0x40, 0xF5, 0xFF, 0x80, 0x8F}, // beyond U+10FFFF, whatever follows
-};
+// The ways of being wrong, by bit: a first byte and a second byte. Written out, for to compute them costs each source that
+// includes this 5 ms; the tests compare every pair of bytes.
+//   0x01  00..7F 80..BF  a continuation that nothing asked for
+//   0x02  C0..FF 00..7F  a lead, then no continuation; and C0..FF C0..FF
+//   0x04  C0..C1 80..BF  overlong, two bytes
+//   0x08  E0     80..9F  overlong, three bytes
+//   0x10  ED     A0..BF  a surrogate
+//   0x20  F4..FF 90..BF  beyond U+10FFFF
+//   0x40  F0     80..8F  overlong, four bytes; and F5..FF 80..8F, beyond U+10FFFF (their union is a product of nibble sets)
+//   0x80  80..BF 80..BF  two_continuations
 
-/// For each nibble the faults that a byte with that nibble may take part in. `first` picks the byte of the
-/// pair, `shift` its nibble (4: high, 0: low).
-consteval utf8_table utf8_table_of(bool first, unsigned shift) {
-    utf8_table table{};
-    for (const utf8_fault& fault : utf8_faults) {
-        const unsigned low = first ? fault.first_low : fault.second_low;
-        const unsigned high = first ? fault.first_high : fault.second_high;
-        for (unsigned byte = low; byte <= high; ++byte) table[byte >> shift & 0xFu] |= fault.bit;
-    }
-    return table;
-}
-
-inline constexpr utf8_table utf8_first_high = utf8_table_of(true, 4);
-inline constexpr utf8_table utf8_first_low = utf8_table_of(true, 0);
-inline constexpr utf8_table utf8_second_high = utf8_table_of(false, 4);
+/// For each nibble the faults that a byte with that nibble may take part in: the first byte's two nibbles, and the second
+/// byte's high one.
+inline constexpr utf8_table utf8_first_high{0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+                                            0x80, 0x80, 0x80, 0x80, 0x06, 0x02, 0x1A, 0x62};
+inline constexpr utf8_table utf8_first_low{0xCF, 0x87, 0x83, 0x83, 0xA3, 0xE3, 0xE3, 0xE3,
+                                           0xE3, 0xE3, 0xE3, 0xE3, 0xE3, 0xF3, 0xE3, 0xE3};
+inline constexpr utf8_table utf8_second_high{0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,
+                                             0xCD, 0xAD, 0xB5, 0xB5, 0x02, 0x02, 0x02, 0x02};
 
 /// Subtracted with saturation, these leave the top bit set in three-byte leads and above (four-byte leads).
 inline constexpr std::uint8_t utf8_third_excess = 0xE0 - 0x80;
@@ -4276,16 +4256,12 @@ public:
         using difference_type = std::ptrdiff_t;
 
         constexpr iterator() = default;
-        constexpr iterator(std::string_view lines, std::span<const header_field> parsed) noexcept
-            : rest_(lines), parsed_(parsed), ended_(false) {
-            ++*this;
-        }
         [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
         [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
         constexpr iterator& operator++() noexcept {
-            if (!parsed_.empty()) {
-                field_ = {parsed_.front().name, detail::trim(parsed_.front().value)};
-                parsed_ = parsed_.subspan(1);
+            if (parsed_size_ != 0) {
+                field_ = {parsed_->name, detail::trim(parsed_->value)};
+                skip_parsed();
                 return *this;
             }
             const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
@@ -4304,15 +4280,18 @@ public:
         friend class header_list;
         friend class element_list;
 
+        constexpr explicit iterator(header_list fields) noexcept
+            : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
+            ++*this;
+        }
         /// At the first field of this name.
         constexpr iterator(header_list fields, std::string_view name) noexcept
-            : rest_(fields.lines_), parsed_(fields.parsed_), ended_(false) {
+            : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
             seek(name);
         }
         /// To the next field of this name. Only that one is taken apart.
         constexpr void seek(std::string_view name) noexcept {
-            while (!parsed_.empty() && !detail::equals_ignoring_case(parsed_.front().name, name))
-                parsed_ = parsed_.subspan(1);
+            while (parsed_size_ != 0 && !detail::equals_ignoring_case(parsed_->name, name)) skip_parsed();
             while (!rest_.empty() && !begins_with_field(name)) {
                 const std::size_t end = rest_.find('\r');
                 rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
@@ -4324,8 +4303,14 @@ public:
                    detail::equals_ignoring_case(rest_.substr(0, name.size()), name);
         }
 
+        constexpr void skip_parsed() noexcept {
+            ++parsed_;
+            --parsed_size_;
+        }
+
         std::string_view rest_;
-        std::span<const header_field> parsed_;
+        const header_field* parsed_ = nullptr;
+        std::size_t parsed_size_ = 0;
         header_field field_;
         bool ended_ = true;
     };
@@ -4338,9 +4323,11 @@ public:
     template <class Fields>
         requires(!std::same_as<Fields, header_list> &&
                  std::convertible_to<const Fields&, std::span<const header_field>>)
-    constexpr header_list(const Fields& fields) noexcept : parsed_(fields) {}
+    constexpr header_list(const Fields& fields) noexcept : header_list(std::span<const header_field>(fields)) {}
+    constexpr header_list(std::span<const header_field> fields) noexcept
+        : header_list(std::string_view(), fields.data(), fields.size()) {}
 
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {lines_, parsed_}; }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(*this); }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
 
     /// The first field of this name.
@@ -4357,8 +4344,12 @@ public:
     }
 
 private:
-    std::string_view lines_; // one of lines_ and fields_ is empty
-    std::span<const header_field> parsed_;
+    constexpr header_list(std::string_view lines, const header_field* parsed, std::size_t size) noexcept
+        : lines_(lines), parsed_(parsed), parsed_size_(size) {}
+
+    std::string_view lines_; // it or what is parsed is empty
+    const header_field* parsed_ = nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
+    std::size_t parsed_size_ = 0;
 };
 
 /// The elements of a comma-separated list, of one text or of all fields of one name together, which mean
@@ -4485,7 +4476,8 @@ public:
             digits[--at] = static_cast<char>('0' + value % 10);
             value /= 10;
         } while (value != 0);
-        text({digits + at, sizeof digits - at});
+        const char* const first = digits + at;
+        text(std::string_view(first, sizeof digits - at)); // from a char* it would cost each source 4 ms to choose the constructor
     }
     void field(std::string_view name, std::string_view value) noexcept {
         text(name);
@@ -6019,7 +6011,10 @@ public:
 
 private:
     head_progress take_progress() noexcept {
-        return std::exchange(static_cast<head_progress&>(*this), head_progress());
+        head_progress& all = *this;
+        const head_progress made = all;
+        all = head_progress();
+        return made;
     }
 
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
@@ -6272,6 +6267,17 @@ namespace detail {
 template <class Text>
 concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
 
+[[nodiscard]] constexpr std::string_view choose_subprotocol(const upgrade_request& request,
+                                                            const std::string_view* supported,
+                                                            std::size_t count) noexcept {
+    for (const std::string_view offered : request.subprotocols()) {
+        for (std::size_t i = 0; i < count; ++i) {
+            if (offered == supported[i]) return offered;
+        }
+    }
+    return {};
+}
+
 } // namespace detail
 
 /// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
@@ -6279,18 +6285,12 @@ concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Tex
 /// supported).
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request, std::span<const std::string_view> supported) noexcept {
-    for (const std::string_view offered : request.subprotocols()) {
-        for (const std::string_view mine : supported) {
-            if (offered == mine) return offered;
-        }
-    }
-    return {};
+    return detail::choose_subprotocol(request, supported.data(), supported.size());
 }
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request,
                    std::initializer_list<std::string_view> supported) noexcept {
-    return choose_subprotocol(request,
-                              std::span<const std::string_view>(supported.begin(), supported.size()));
+    return detail::choose_subprotocol(request, supported.begin(), supported.size());
 }
 
 /// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
@@ -11146,7 +11146,11 @@ public:
     }
 
     [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
-    [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
+    /// A template, so that only a source that sends pays for the checks of such a span.
+    template <class View = const_bytes>
+    [[nodiscard]] std::span<const View> parts() const noexcept {
+        return {views_, parts_};
+    }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
     /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
@@ -14090,8 +14094,34 @@ struct shared {
     shared_frame frame;
 };
 
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
+/// Any of them: what single_writer::send takes. Made of one of the four, by itself; made of nothing it is an empty raw, which
+/// is refused. (No std::variant: to include it costs a tenth of wsolo.hpp.)
+class outbound {
+public:
+    outbound() noexcept = default;
+    outbound(const raw& item) noexcept : bytes_(item.bytes) {}
+    outbound(const text& item) noexcept : bytes_(bytes_of(item.payload)), kind_(kind::text) {}
+    outbound(const binary& item) noexcept : bytes_(item.payload), kind_(kind::binary) {}
+    outbound(shared item) noexcept : shared_(std::move(item)), kind_(kind::shared) {}
+
+    /// Calls `visit` with the item as what it is: a raw, text, binary or shared. All four calls return the same type.
+    template <class Visit>
+    auto visit(Visit visit) const {
+        switch (kind_) {
+        case kind::text: return visit(text{text_of(bytes_)});
+        case kind::binary: return visit(binary{bytes_});
+        case kind::shared: return visit(shared_);
+        default: return visit(raw{bytes_});
+        }
+    }
+
+private:
+    enum class kind : std::uint8_t { raw, text, binary, shared };
+
+    const_bytes bytes_;
+    wsolo::shared shared_;
+    kind kind_ = kind::raw;
+};
 
 namespace detail {
 
@@ -14280,7 +14310,7 @@ public:
     }
     /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
-        return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
+        return item.visit([&](const auto& kind) { return send_kind(kind, on_done); });
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.

@@ -11,7 +11,8 @@
 #include "../frame/header.hpp"
 #include "../frame/shared_frame.hpp"
 
-#include <variant>
+#include <cstdint>
+#include <utility>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -39,8 +40,34 @@ struct shared {
     shared_frame frame;
 };
 
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
+/// Any of them: what single_writer::send takes. Made of one of the four, by itself; made of nothing it is an empty raw, which
+/// is refused. (No std::variant: to include it costs a tenth of wsolo.hpp.)
+class outbound {
+public:
+    outbound() noexcept = default;
+    outbound(const raw& item) noexcept : bytes_(item.bytes) {}
+    outbound(const text& item) noexcept : bytes_(bytes_of(item.payload)), kind_(kind::text) {}
+    outbound(const binary& item) noexcept : bytes_(item.payload), kind_(kind::binary) {}
+    outbound(shared item) noexcept : shared_(std::move(item)), kind_(kind::shared) {}
+
+    /// Calls `visit` with the item as what it is: a raw, text, binary or shared. All four calls return the same type.
+    template <class Visit>
+    auto visit(Visit visit) const {
+        switch (kind_) {
+        case kind::text: return visit(text{text_of(bytes_)});
+        case kind::binary: return visit(binary{bytes_});
+        case kind::shared: return visit(shared_);
+        default: return visit(raw{bytes_});
+        }
+    }
+
+private:
+    enum class kind : std::uint8_t { raw, text, binary, shared };
+
+    const_bytes bytes_;
+    wsolo::shared shared_;
+    kind kind_ = kind::raw;
+};
 
 namespace detail {
 
