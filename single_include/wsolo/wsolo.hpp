@@ -208,6 +208,22 @@ constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/core/detail/exchange.hpp
+// std::exchange for values whose moves do not throw. What std's own asks of each type for its exception specification costs every
+// source that includes wsolo.hpp half a millisecond per type, and there are dozens.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The old value of `place`, which becomes `fresh`. Called with its namespace, or std::exchange is found as well.
+template <class T, class U = T>
+[[nodiscard]] constexpr T exchange(T& place, U&& fresh) noexcept {
+    T old = static_cast<T&&>(place);
+    place = static_cast<U&&>(fresh);
+    return old;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/core/byte_buffer.hpp
 // A growable array of bytes that does not zero what it is about to overwrite, and answers "no memory" by a
 // bool.
@@ -230,9 +246,9 @@ public:
     byte_buffer(const byte_buffer&) = delete;
     byte_buffer& operator=(const byte_buffer&) = delete;
     byte_buffer(byte_buffer&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)),
-          size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0)) {}
+        : data_(detail::exchange(other.data_, nullptr)),
+          size_(detail::exchange(other.size_, {})),
+          capacity_(detail::exchange(other.capacity_, {})) {}
     byte_buffer& operator=(byte_buffer&& other) noexcept {
         byte_buffer taken(std::move(other));
         swap(taken);
@@ -307,7 +323,7 @@ public:
 
     /// Forgets the contents and gives the memory back.
     void release() noexcept {
-        std::free(std::exchange(data_, nullptr));
+        std::free(detail::exchange(data_, nullptr));
         size_ = capacity_ = 0;
     }
 
@@ -1135,7 +1151,7 @@ public:
         key_ = other.key_;
         buffer_ = other.buffer_;
         used_ = other.used_;
-        seeded_ = std::exchange(other.seeded_, false);
+        seeded_ = detail::exchange(other.seeded_, false);
         other.wipe_all();
         return *this;
     }
@@ -1153,7 +1169,7 @@ public:
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
         const errc error = system_random(mutable_bytes(seed.data(), seed.size()));
-        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed));
+        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed.data(), 32));
         wipe(seed.data(), seed.size());
         return error;
     }
@@ -1166,7 +1182,7 @@ public:
             std::memset(buffer_.data() + used_, 0, sizeof key);
             used_ += sizeof key;
         } else {
-            fill(key.bytes);
+            fill(mutable_bytes(key.bytes.data(), key.bytes.size()));
         }
         return key;
     }
@@ -3132,10 +3148,10 @@ class owned_frame {
 public:
     owned_frame() noexcept = default;
     owned_frame(owned_frame&& other) noexcept
-        : bytes_(std::move(other.bytes_)), start_(std::exchange(other.start_, 0)) {}
+        : bytes_(std::move(other.bytes_)), start_(detail::exchange(other.start_, {})) {}
     owned_frame& operator=(owned_frame&& other) noexcept {
         bytes_ = std::move(other.bytes_);
-        start_ = std::exchange(other.start_, 0);
+        start_ = detail::exchange(other.start_, {});
         return *this;
     }
     ~owned_frame() = default;
@@ -3777,7 +3793,7 @@ private:
         const bool ends = remaining_ == 0;
         if (ends) phase_ = phase::boundary;
         return {.status = decode_status::part,
-                .begins = std::exchange(begins_, false),
+                .begins = detail::exchange(begins_, false),
                 .ends = ends,
                 .payload = payload};
     }
@@ -3876,7 +3892,7 @@ public:
         // relaxed: the thread that copies already holds a reference, so nothing needs to be ordered
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
-    shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    shared_frame(shared_frame&& other) noexcept : block_(detail::exchange(other.block_, nullptr)) {}
     shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
     // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
     shared_frame& operator=(shared_frame&& other) noexcept {
@@ -4280,12 +4296,12 @@ public:
         friend class header_list;
         friend class element_list;
 
-        constexpr explicit iterator(header_list fields) noexcept
+        constexpr explicit iterator(const header_list& fields) noexcept
             : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
             ++*this;
         }
         /// At the first field of this name.
-        constexpr iterator(header_list fields, std::string_view name) noexcept
+        constexpr iterator(const header_list& fields, std::string_view name) noexcept
             : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
             seek(name);
         }
@@ -4323,9 +4339,11 @@ public:
     template <class Fields>
         requires(!std::same_as<Fields, header_list> &&
                  std::convertible_to<const Fields&, std::span<const header_field>>)
-    constexpr header_list(const Fields& fields) noexcept : header_list(std::span<const header_field>(fields)) {}
-    constexpr header_list(std::span<const header_field> fields) noexcept
-        : header_list(std::string_view(), fields.data(), fields.size()) {}
+    constexpr header_list(const Fields& fields) noexcept {
+        const std::span<const header_field> all(fields);
+        parsed_ = all.data();
+        parsed_size_ = all.size();
+    }
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(*this); }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
@@ -4344,9 +4362,6 @@ public:
     }
 
 private:
-    constexpr header_list(std::string_view lines, const header_field* parsed, std::size_t size) noexcept
-        : lines_(lines), parsed_(parsed), parsed_size_(size) {}
-
     std::string_view lines_; // it or what is parsed is empty
     const header_field* parsed_ = nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
     std::size_t parsed_size_ = 0;
@@ -4698,7 +4713,8 @@ public:
 
     /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
     /// them) or more than nine digits.
-    [[nodiscard]] constexpr std::optional<std::uint32_t> number() const noexcept {
+    template <class Number = std::uint32_t>
+    [[nodiscard]] constexpr std::optional<Number> number() const noexcept {
         std::uint32_t value = 0;
         int digits = 0;
         for (const char c : *this) {
@@ -4706,7 +4722,7 @@ public:
             value = value * 10 + static_cast<std::uint32_t>(c - '0');
             ++digits;
         }
-        return digits == 0 ? std::nullopt : std::optional(value);
+        return digits == 0 ? std::nullopt : std::optional<Number>(value);
     }
 
 private:
@@ -4783,7 +4799,8 @@ public:
                                                                     : text_.substr(semicolon));
     }
     /// The first parameter of this name.
-    [[nodiscard]] constexpr std::optional<extension_param> param(std::string_view name) const noexcept {
+    template <class Param = extension_param>
+    [[nodiscard]] constexpr std::optional<Param> param(std::string_view name) const noexcept {
         for (const extension_param& each : params()) {
             if (each.name == name) return each;
         }
@@ -4827,7 +4844,8 @@ public:
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
-    [[nodiscard]] constexpr std::optional<extension> find(std::string_view name) const noexcept {
+    template <class Extension = extension>
+    [[nodiscard]] constexpr std::optional<Extension> find(std::string_view name) const noexcept {
         for (const extension each : *this) {
             if (each.name() == name) return each;
         }
@@ -6549,14 +6567,14 @@ public:
         : head_(detail::head_kind::request, limits) {}
     server_handshake(server_handshake&& other) noexcept
         : head_(std::move(other.head_)),
-          skip_(std::exchange(other.skip_, 0)),
-          status_(std::exchange(other.status_, handshake_status::need_more)),
-          error_(std::exchange(other.error_, errc::none)) {}
+          skip_(detail::exchange(other.skip_, {})),
+          status_(detail::exchange(other.status_, handshake_status::need_more)),
+          error_(detail::exchange(other.error_, errc::none)) {}
     server_handshake& operator=(server_handshake&& other) noexcept {
         head_ = std::move(other.head_);
-        skip_ = std::exchange(other.skip_, 0);
-        status_ = std::exchange(other.status_, handshake_status::need_more);
-        error_ = std::exchange(other.error_, errc::none);
+        skip_ = detail::exchange(other.skip_, {});
+        status_ = detail::exchange(other.status_, handshake_status::need_more);
+        error_ = detail::exchange(other.error_, errc::none);
         return *this;
     }
     ~server_handshake() = default;
@@ -6606,17 +6624,10 @@ public:
 
     /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
     /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
-    [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
-        const header_list headers = request().headers();
-        if (headers.find("Transfer-Encoding")) return std::nullopt;
+    template <class Size = std::uint64_t>
+    [[nodiscard]] std::optional<Size> body_size() const noexcept {
         std::uint64_t size = 0;
-        // Named, because g++ 14 takes it for a view of a temporary.
-        const std::string_view length = headers.find("Content-Length").value_or("0");
-        for (const char c : length) {
-            const auto digit = static_cast<std::uint64_t>(c - '0');
-            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
-        }
-        return size;
+        return tells_body(size) ? std::optional<Size>(size) : std::nullopt;
     }
 
     /// Ready for another request on the same connection, after a plain one was answered and the connection
@@ -6626,15 +6637,30 @@ public:
     void reset(std::uint64_t body_taken = 0) noexcept {
         WSOLO_ASSERT(status_ == handshake_status::complete,
                      "server_handshake::reset() after a whole request");
-        const std::optional<std::uint64_t> body = body_size();
-        WSOLO_ASSERT(!body || body_taken <= *body, "server_handshake::reset(): more than the body was taken");
-        skip_ = body ? *body - body_taken : 0;
-        error_ = body ? errc::none : errc::handshake_unexpected_body;
-        status_ = body ? handshake_status::need_more : handshake_status::failed;
+        std::uint64_t body = 0;
+        const bool is_known = tells_body(body);
+        WSOLO_ASSERT(!is_known || body_taken <= body,
+                     "server_handshake::reset(): more than the body was taken");
+        skip_ = is_known ? body - body_taken : 0;
+        error_ = is_known ? errc::none : errc::handshake_unexpected_body;
+        status_ = is_known ? handshake_status::need_more : handshake_status::failed;
         head_.restart(true);
     }
 
 private:
+    /// Whether the head tells the body's length, and then that `size` is.
+    [[nodiscard]] bool tells_body(std::uint64_t& size) const noexcept {
+        const header_list headers = request().headers();
+        if (headers.find("Transfer-Encoding")) return false;
+        // Named, because g++ 14 takes it for a view of a temporary.
+        const std::string_view length = headers.find("Content-Length").value_or("0");
+        for (const char c : length) {
+            const auto digit = static_cast<std::uint64_t>(c - '0');
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
+        }
+        return true;
+    }
+
     template <class Byte>
     handshake_status feed_any(std::span<Byte>& input) noexcept {
         if (status_ != handshake_status::need_more) return status_;
@@ -6757,7 +6783,8 @@ public:
     /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
     /// (§7.1.7). Empty for everything else and once this side's Close was sent
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
-    [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
+    template <class Frame = control_frame>
+    [[nodiscard]] std::optional<Frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
         return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
@@ -6770,7 +6797,7 @@ private:
     enum class reply : std::uint8_t { none, echo, failure };
 
     template <role Role, class... Keys>
-    [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
+    [[nodiscard]] control_frame built_reply(Keys... keys) const noexcept {
         const unmasked_bytes received(const_bytes{payload_, size_});
         const opcode op = kind_ == event_kind::ping ? opcode::ping : opcode::close;
         const auto frame = reply_ == reply::echo ? make_control_reply<Role>(op, received, keys...)
@@ -6936,9 +6963,11 @@ public:
     constexpr void on_pong(time_point now) noexcept { live(now); }
     /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
     /// the first answer to the last PING that tick() asked for.
-    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+    template <class Duration = duration>
+    [[nodiscard]] constexpr std::optional<Duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
-        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const std::array<std::byte, 2> asked = ping_payload();
+        if (payload.size() != 2 || payload[0] != asked[0] || payload[1] != asked[1]) return std::nullopt;
         const bool is_timed = is_written_;
         is_asked_ = is_written_ = false;
         if (!is_timed) return std::nullopt; // it came before on_ping_written(), or unasked
@@ -7228,7 +7257,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class kept_bytes {
 public:
     kept_bytes() = default;
-    kept_bytes(kept_bytes&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+    kept_bytes(kept_bytes&& other) noexcept : head_(detail::exchange(other.head_, nullptr)) {}
     kept_bytes& operator=(kept_bytes&& other) noexcept {
         std::swap(head_, other.head_);
         return *this;
@@ -7264,7 +7293,7 @@ public:
         WSOLO_ASSERT(size <= this->size(), "kept_bytes::truncate can only shorten");
         if (head_ != nullptr) head_->size = size;
     }
-    void release() noexcept { std::free(std::exchange(head_, nullptr)); }
+    void release() noexcept { std::free(detail::exchange(head_, nullptr)); }
 
 private:
     struct head {
@@ -7807,7 +7836,7 @@ public:
 
     /// Ends the range and returns the input that is not read yet, for a later read(). The current event stays valid until
     /// that read().
-    [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
+    [[nodiscard]] mutable_bytes unread() noexcept { return detail::exchange(input_, {}); }
 
 private:
     friend basic_reader;
@@ -8707,7 +8736,7 @@ struct message_block {
     /// Destroys a chain and the messages that are left in it. With no lock held.
     static void destroy(message_block* chain) noexcept {
         while (chain != nullptr) {
-            message_block* const gone = std::exchange(chain, chain->next);
+            message_block* const gone = detail::exchange(chain, chain->next);
             for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->places[at].destroy();
             delete gone;
         }
@@ -8740,11 +8769,11 @@ public:
         if (tail_ != nullptr && tail_->end != block::capacity) return true;
         if (!has_spare()) {
             if (fresh == nullptr) return false;
-            block* const made = std::exchange(fresh, nullptr);
+            block* const made = detail::exchange(fresh, nullptr);
             if (tail_ == nullptr) {
                 tail_ = made->next = made;
             } else {
-                made->next = std::exchange(tail_->next, made);
+                made->next = detail::exchange(tail_->next, made);
             }
         }
         tail_ = tail_->next;
@@ -8772,7 +8801,7 @@ public:
         if (first.begin != first.end) return nullptr;
         first.begin = first.end = 0;
         if (&first == tail_ || tail_->next == &first) return nullptr; // the tail, or the spare from now on
-        block* const second = std::exchange(tail_->next, &first);
+        block* const second = detail::exchange(tail_->next, &first);
         second->next = nullptr;
         return second;
     }
@@ -8782,8 +8811,8 @@ public:
 
     /// Everything, as a chain for the caller to destroy.
     [[nodiscard]] block* take_all() noexcept {
-        block* const last = std::exchange(tail_, nullptr);
-        return last == nullptr ? nullptr : std::exchange(last->next, nullptr);
+        block* const last = detail::exchange(tail_, nullptr);
+        return last == nullptr ? nullptr : detail::exchange(last->next, nullptr);
     }
 
 private:
@@ -9372,7 +9401,7 @@ public:
 
         /// Gives the turn back. True: nothing waits for a drain().
         bool end() {
-            if (std::exchange(state_, state::over) != state::open) return false;
+            if (detail::exchange(state_, state::over) != state::open) return false;
             return in_.end_direct(done_);
         }
 
@@ -9964,11 +9993,11 @@ template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
     guard() = default;
-    guard(guard&& other) noexcept : rundown_(std::exchange(other.rundown_, nullptr)) {}
+    guard(guard&& other) noexcept : rundown_(detail::exchange(other.rundown_, nullptr)) {}
     guard& operator=(guard&& other) noexcept {
         if (this != &other) {
             leave();
-            rundown_ = std::exchange(other.rundown_, nullptr);
+            rundown_ = detail::exchange(other.rundown_, nullptr);
         }
         return *this;
     }
@@ -9978,7 +10007,7 @@ public:
 
     /// Leaves now. No effect when empty. The rundown may be gone when this returns.
     void leave() noexcept {
-        if (rundown_ != nullptr) std::exchange(rundown_, nullptr)->leave();
+        if (rundown_ != nullptr) detail::exchange(rundown_, nullptr)->leave();
     }
 
 private:
@@ -10032,7 +10061,7 @@ public:
     }
 
     /// Hands the duty to complete or abandon to the caller. Empty afterwards.
-    [[nodiscard]] std::uint64_t take() noexcept { return std::exchange(number_, 0); }
+    [[nodiscard]] std::uint64_t take() noexcept { return detail::exchange(number_, {}); }
 
 private:
     Barrier* barrier_ = nullptr;
@@ -10057,7 +10086,7 @@ public:
     /// The number that it completes.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The item is not done when this scope ends: the caller owes complete() of its number.
-    [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
+    [[nodiscard]] std::uint64_t defer() noexcept { return detail::exchange(number_, {}); }
 
 private:
     Barrier& barrier_;
@@ -10440,7 +10469,7 @@ public:
             if (previous_ != nullptr) previous_->next_ = next_;
             list_->lock_.unlock(first == this ? next_ : first);
             next_ = previous_ = nullptr;
-            return std::exchange(list_, nullptr);
+            return detail::exchange(list_, nullptr);
         }
 
         guard_list* list_ = nullptr;
@@ -10531,12 +10560,12 @@ public:
     basic_session_guard(basic_session_guard&& other) noexcept
         : inside_(std::move(other.inside_)),
           place_(std::move(other.place_)),
-          target_(std::exchange(other.target_, nullptr)) {}
+          target_(detail::exchange(other.target_, nullptr)) {}
     basic_session_guard& operator=(basic_session_guard&& other) noexcept {
         if (this == &other) return *this;
         place_ = std::move(other.place_); // while both sessions are still held
         inside_ = std::move(other.inside_);
-        target_ = std::exchange(other.target_, nullptr);
+        target_ = detail::exchange(other.target_, nullptr);
         return *this;
     }
     ~basic_session_guard() = default;
@@ -10572,7 +10601,7 @@ public:
     basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
         if (block_ != nullptr) block_->retain();
     }
-    basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    basic_weak_session(basic_weak_session&& other) noexcept : block_(detail::exchange(other.block_, nullptr)) {}
     basic_weak_session& operator=(const basic_weak_session& other) noexcept {
         return *this = basic_weak_session(other);
     }
@@ -10622,11 +10651,11 @@ public:
     }
 
     basic_session_anchor(basic_session_anchor&& other) noexcept
-        : block_(std::exchange(other.block_, nullptr)) {}
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_session_anchor& operator=(basic_session_anchor&& other) noexcept {
         if (this != &other) {
             reset();
-            block_ = std::exchange(other.block_, nullptr);
+            block_ = detail::exchange(other.block_, nullptr);
         }
         return *this;
     }
@@ -10661,7 +10690,7 @@ private:
             !block_->guards.has_own(),
             "a session is destroyed by a thread that has a guard of it in use: it would wait for itself");
         static_cast<void>(wait()); // without a deadline it can only end drained
-        std::exchange(block_, nullptr)->release();
+        detail::exchange(block_, nullptr)->release();
     }
 
     block* block_ = nullptr;
@@ -11023,11 +11052,11 @@ class [[nodiscard]] write_done {
 public:
     write_done() = default;
     explicit write_done(detail::write_target& to) noexcept : to_(&to) {}
-    write_done(write_done&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    write_done(write_done&& other) noexcept : to_(detail::exchange(other.to_, nullptr)) {}
     write_done& operator=(write_done&& other) noexcept {
         if (this != &other) {
             if (to_ != nullptr) (*this)({});
-            to_ = std::exchange(other.to_, nullptr);
+            to_ = detail::exchange(other.to_, nullptr);
         }
         return *this;
     }
@@ -11039,12 +11068,12 @@ public:
     /// inline.
     void operator()(const io_result& how) noexcept {
         WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
-        detail::write_target& to = *std::exchange(to_, nullptr);
+        detail::write_target& to = *detail::exchange(to_, nullptr);
         to.over(to, how);
     }
 
     /// A pointer for C interfaces: io_uring's user_data, libuv's `data`. The code that holds it must call adopt().
-    [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
+    [[nodiscard]] void* release() noexcept { return detail::exchange(to_, nullptr); }
     [[nodiscard]] static write_done adopt(void* released) noexcept {
         return write_done(*static_cast<detail::write_target*>(released));
     }
@@ -11946,8 +11975,8 @@ public:
 private:
     [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
     [[gnu::noinline]] void free_memory() noexcept {
-        while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
-        while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
+        while (entries_ != nullptr) entry::destroy(detail::exchange(entries_, entries_->next));
+        while (blocks_ != nullptr) block::destroy(detail::exchange(blocks_, blocks_->next));
     }
 
     entry* entries_ = nullptr;
@@ -12013,13 +12042,13 @@ public:
             return free(empty, todo);
         }
         if (blocks_ != nullptr) bytes_ += empty->capacity;
-        empty->next = std::exchange(blocks_, empty);
+        empty->next = detail::exchange(blocks_, empty);
     }
     /// Precondition: in memory of its own, without a key, and unlinked.
     void keep(entry* old, std::size_t most, errands& todo) noexcept {
         if (!has_room(old->room, most)) return todo.free(old);
         bytes_ += old->room;
-        old->next = std::exchange(entries_, old);
+        old->next = detail::exchange(entries_, old);
     }
 
     /// Keeps no more than `most`. O(1) where that is so already.
@@ -12238,7 +12267,7 @@ public:
                               (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
-            next = std::exchange(fresh, nullptr);
+            next = detail::exchange(fresh, nullptr);
             spares_.shrink(books.most_kept(held), todo);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
@@ -12355,7 +12384,7 @@ public:
             scan.bytes += item->size;
         }
         if (item == nullptr) return nullptr;
-        if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
+        if (detail::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
         scan.growth =
@@ -12372,7 +12401,7 @@ public:
         if (made == nullptr) return;
         scan.last = made;
         made->number = plain->number;
-        made->done = std::exchange(plain->done, {});
+        made->done = detail::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
         if (plain->where == entry::memory::own)
@@ -12426,7 +12455,7 @@ public:
             for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
                 if (!item->done) continue;
                 if (!todo.has_place()) return true;
-                todo.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+                todo.tell(detail::exchange(item->done, {}), outcome_of(*item, why));
             }
             while (item != nullptr) {
                 if (!todo.has_place()) return true;
@@ -12718,7 +12747,7 @@ public:
             lock_.unlock();
             if (missing == need::nothing) return result;
             const bool is_found = missing == need::entry
-                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      ? (owned = make(detail::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
@@ -12802,7 +12831,7 @@ public:
     [[nodiscard]] bool bound_gate(time_point deadline, queue*& fresh) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated)) return false;
-        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+        if (queue_ == nullptr) queue_ = detail::exchange(fresh, nullptr);
         queue_->gate_deadline = deadline;
         return true;
     }
@@ -12918,7 +12947,7 @@ public:
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
-        if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
+        if (queue_ != nullptr && queue_->is_unused()) how.idle = detail::exchange(queue_, nullptr);
         return leave(next_step::released);
     }
 
@@ -13000,7 +13029,7 @@ public:
     [[nodiscard]] queue* retire() noexcept {
         const scoped_hold hold(lock_);
         turn_.finish();
-        return std::exchange(queue_, nullptr);
+        return detail::exchange(queue_, nullptr);
     }
     /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
     /// begin() takes what turn there is.
@@ -13107,7 +13136,7 @@ private:
         return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
-        if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
+        if (queue_ == nullptr) queue_ = detail::exchange(fresh.work, nullptr);
         return queue_ != nullptr;
     }
 
@@ -13117,7 +13146,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, todo);
         if (ends_message(what)) static_cast<void>(end_message(todo));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_, todo);
+            queue_->place(what, detail::exchange(owned, nullptr), books_, todo);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
@@ -13159,7 +13188,7 @@ private:
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
         if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
-            idle = std::exchange(queue_, nullptr);
+            idle = detail::exchange(queue_, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
@@ -13297,7 +13326,7 @@ public:
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
-        : writer_(std::exchange(other.writer_, nullptr)),
+        : writer_(detail::exchange(other.writer_, nullptr)),
           size_(other.size_),
           next_(other.next_),
           error_(other.error_),
@@ -13335,7 +13364,7 @@ private:
             return error;
         size_ += part.size();
         const frame_spec spec(next_, is_last);
-        const opcode before = std::exchange(next_, opcode::continuation);
+        const opcode before = detail::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
         detail::errands todo;
         const detail::push_result pushed = writer.push_part(
@@ -13591,7 +13620,7 @@ public:
     /// Cancels the write for the reason `why`. Called once.
     template <completion_transport Transport>
     void cancel(Transport& connection, errc why) noexcept {
-        if (std::exchange(cancelled_, why) != errc::none) return;
+        if (detail::exchange(cancelled_, why) != errc::none) return;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             connection.cancel_write();
@@ -14934,8 +14963,8 @@ public:
             stage_ = stage::gone;
         }
         end_actions due;
-        due.end_output = is_fin_due() && !std::exchange(fin_told_, true);
-        due.disconnect = is_gone() && !std::exchange(gone_told_, true);
+        due.end_output = is_fin_due() && !detail::exchange(fin_told_, true);
+        due.disconnect = is_gone() && !detail::exchange(gone_told_, true);
         due.deadline = deadline();
         return due;
     }
@@ -14996,8 +15025,8 @@ private:
     constexpr bool has_passed(time_point now) noexcept {
         if (now < deadline()) return false;
         const bool slept = now >= (has_looked_ ? deadline_after(until(), quarter()) : until());
-        if (slept && !std::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
-        return std::exchange(has_looked_, true) && now >= until();
+        if (slept && !detail::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
+        return detail::exchange(has_looked_, true) && now >= until();
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
@@ -16573,15 +16602,15 @@ class owned {
 public:
     constexpr owned() noexcept = default;
     explicit owned(T* object) noexcept : object_(object) {}
-    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned(owned&& other) noexcept : object_(detail::exchange(other.object_, nullptr)) {}
     owned& operator=(owned&& other) noexcept {
-        reset(std::exchange(other.object_, nullptr));
+        reset(detail::exchange(other.object_, nullptr));
         return *this;
     }
     ~owned() { delete object_; }
 
     /// The old object is destroyed after the new one has taken its place.
-    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+    void reset(T* object = nullptr) noexcept { delete detail::exchange(object_, object); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
     [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
@@ -16931,7 +16960,7 @@ public:
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
     [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
+    [[nodiscard]] errc take_error() noexcept { return detail::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }

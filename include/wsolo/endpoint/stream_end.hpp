@@ -18,12 +18,12 @@
 //   failed         | await_close           | gone                            | gone             | gone
 //   await_close and await_end: FIN (if drained) and gone when their bound passes. An abort: gone, from everywhere.
 
-#include "../core/detail/exchange.hpp"
 #include "../core/limit.hpp"
 #include "../core/role.hpp"
 #include "../core/time.hpp"
 
 #include <cstdint>
+#include <utility>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -87,8 +87,8 @@ public:
             stage_ = stage::gone;
         }
         end_actions due;
-        due.end_output = is_fin_due() && !detail::exchange(fin_told_, true);
-        due.disconnect = is_gone() && !detail::exchange(gone_told_, true);
+        due.end_output = is_fin_due() && !std::exchange(fin_told_, true);
+        due.disconnect = is_gone() && !std::exchange(gone_told_, true);
         due.deadline = deadline();
         return due;
     }
@@ -149,8 +149,8 @@ private:
     constexpr bool has_passed(time_point now) noexcept {
         if (now < deadline()) return false;
         const bool slept = now >= (has_looked_ ? deadline_after(until(), quarter()) : until());
-        if (slept && !detail::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
-        return detail::exchange(has_looked_, true) && now >= until();
+        if (slept && !std::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
+        return std::exchange(has_looked_, true) && now >= until();
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {

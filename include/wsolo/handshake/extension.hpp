@@ -77,7 +77,7 @@ public:
 
     /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
     /// them) or more than nine digits.
-    template <class Number = std::uint32_t>
+    template <class Number = std::uint32_t> // only the sources that call it instantiate the std::optional
     [[nodiscard]] constexpr std::optional<Number> number() const noexcept {
         std::uint32_t value = 0;
         int digits = 0;
@@ -163,7 +163,7 @@ public:
                                                                     : text_.substr(semicolon));
     }
     /// The first parameter of this name.
-    template <class Param = extension_param>
+    template <class Param = extension_param> // as number()
     [[nodiscard]] constexpr std::optional<Param> param(std::string_view name) const noexcept {
         for (const extension_param& each : params()) {
             if (each.name == name) return each;
@@ -208,7 +208,7 @@ public:
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
-    template <class Extension = extension>
+    template <class Extension = extension> // as param_value::number()
     [[nodiscard]] constexpr std::optional<Extension> find(std::string_view name) const noexcept {
         for (const extension each : *this) {
             if (each.name() == name) return each;

@@ -63,12 +63,18 @@ public:
         friend class element_list;
 
         constexpr explicit iterator(const header_list& fields) noexcept
-            : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
+            : rest_(fields.lines_),
+              parsed_(fields.parsed_),
+              parsed_size_(fields.parsed_size_),
+              ended_(false) {
             ++*this;
         }
         /// At the first field of this name.
         constexpr iterator(const header_list& fields, std::string_view name) noexcept
-            : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
+            : rest_(fields.lines_),
+              parsed_(fields.parsed_),
+              parsed_size_(fields.parsed_size_),
+              ended_(false) {
             seek(name);
         }
         /// To the next field of this name. Only that one is taken apart.
@@ -129,7 +135,8 @@ public:
 
 private:
     std::string_view lines_; // it or what is parsed is empty
-    const header_field* parsed_ = nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
+    const header_field* parsed_ =
+        nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
     std::size_t parsed_size_ = 0;
 };
 

@@ -39,7 +39,9 @@ public:
             value /= 10;
         } while (value != 0);
         const char* const first = digits + at;
-        text(std::string_view(first, sizeof digits - at)); // from a char* it would cost each source 4 ms to choose the constructor
+        text(std::string_view(
+            first,
+            sizeof digits - at)); // from a char* it would cost each source 4 ms to choose the constructor
     }
     void field(std::string_view name, std::string_view value) noexcept {
         text(name);

@@ -86,7 +86,7 @@ public:
 
     /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
     /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
-    template <class Size = std::uint64_t>
+    template <class Size = std::uint64_t> // only the sources that call it instantiate the std::optional
     [[nodiscard]] std::optional<Size> body_size() const noexcept {
         std::uint64_t size = 0;
         return tells_body(size) ? std::optional<Size>(size) : std::nullopt;

@@ -99,7 +99,7 @@ public:
     /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
     /// (§7.1.7). Empty for everything else and once this side's Close was sent
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
-    template <class Frame = control_frame>
+    template <class Frame = control_frame> // only the sources that call it instantiate the std::optional
     [[nodiscard]] std::optional<Frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
         return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();

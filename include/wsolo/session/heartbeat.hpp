@@ -97,7 +97,7 @@ public:
     constexpr void on_pong(time_point now) noexcept { live(now); }
     /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
     /// the first answer to the last PING that tick() asked for.
-    template <class Duration = duration>
+    template <class Duration = duration> // only the sources that call it instantiate the std::optional
     [[nodiscard]] constexpr std::optional<Duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
         const std::array<std::byte, 2> asked = ping_payload();

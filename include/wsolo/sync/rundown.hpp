@@ -18,7 +18,6 @@
 #include "stop_hook.hpp"
 #include "waiter.hpp"
 
-
 namespace wsolo::inline WSOLO_ABI {
 
 /// Counts the users inside. Any thread may call any member. It may be destroyed once wait() or a callback has told that

@@ -6,9 +6,9 @@
 // - One number, one complete() or abandon(), by the owner that holds it last.
 // - Neither type outlives its barrier. complete()'s rules about order and threads hold for their destructors too.
 
-#include "../core/detail/exchange.hpp"
 #include "handler_scope.hpp"
 
+#include <utility>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -43,7 +43,7 @@ public:
     }
 
     /// Hands the duty to complete or abandon to the caller. Empty afterwards.
-    [[nodiscard]] std::uint64_t take() noexcept { return detail::exchange(number_, {}); }
+    [[nodiscard]] std::uint64_t take() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier* barrier_ = nullptr;
@@ -68,7 +68,7 @@ public:
     /// The number that it completes.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The item is not done when this scope ends: the caller owes complete() of its number.
-    [[nodiscard]] std::uint64_t defer() noexcept { return detail::exchange(number_, {}); }
+    [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier& barrier_;

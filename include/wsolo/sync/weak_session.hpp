@@ -95,7 +95,8 @@ public:
     basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
         if (block_ != nullptr) block_->retain();
     }
-    basic_weak_session(basic_weak_session&& other) noexcept : block_(detail::exchange(other.block_, nullptr)) {}
+    basic_weak_session(basic_weak_session&& other) noexcept
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_weak_session& operator=(const basic_weak_session& other) noexcept {
         return *this = basic_weak_session(other);
     }

@@ -8,7 +8,6 @@
 // - The batch is kept as it was started: entries may grow meanwhile, what the write names does not.
 // - `is_over` and `how` belong to the outbox's lock, the other members to the thread that runs.
 
-#include "../../core/detail/exchange.hpp"
 #include "one_write.hpp"
 
 #include <new>
@@ -47,7 +46,7 @@ public:
     /// Cancels the write for the reason `why`. Called once.
     template <completion_transport Transport>
     void cancel(Transport& connection, errc why) noexcept {
-        if (detail::exchange(cancelled_, why) != errc::none) return;
+        if (std::exchange(cancelled_, why) != errc::none) return;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             connection.cancel_write();
