@@ -2058,11 +2058,14 @@ template <class Byte>
 // - Nothing is decoded, copied or allocated. The widest vector unit of the processor does the work
 // (core/cpu.hpp).
 // - A masked payload is unmasked and judged in one pass, and left unmasked whatever the answer is.
+// - What needs the vector code is a template (of `int = 0`), so that the sources that call it instantiate that code, and not all
+//   that include it.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
-[[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
+template <int = 0>
+[[nodiscard]] bool is_valid_utf8(const_bytes bytes) noexcept {
     if (bytes.size() <= detail::utf8_short_size) {
         if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
         if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
@@ -2075,6 +2078,7 @@ class utf8_validator {
 public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
+    template <int = 0>
     [[nodiscard]] bool write(const_bytes part) noexcept {
         if (takes_short(part, 0)) return true;
         return judge(part, 0);
@@ -2083,6 +2087,7 @@ public:
     /// The next part, still masked: it is XORed in place with `key` and judged in the same pass. `offset` is
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
+    template <int = 0>
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
         const std::uint32_t word = detail::key_word(key, offset);
         if (takes_short(part, word)) return true;
@@ -3210,7 +3215,8 @@ struct close_body {
 
 /// Reads the body of a received Close frame. Errors, each with the close code to answer in its table row:
 /// close_body_of_one_byte, invalid_close_code, invalid_close_reason (RFC 6455 §5.5.1, §7.4). O(n).
-[[nodiscard]] inline result<close_body> parse_close_body(unmasked_bytes body) noexcept {
+template <int = 0> // as is_valid_utf8()
+[[nodiscard]] result<close_body> parse_close_body(unmasked_bytes body) noexcept {
     const const_bytes bytes = body.bytes();
     if (bytes.empty()) return close_body{};
     if (bytes.size() == 1) return errc::close_body_of_one_byte;

@@ -1381,6 +1381,11 @@ template <class Rep, class Period>
 
 namespace detail {
 
+/// `span` as seconds. (A std::chrono::duration of double would be one more type for each source to instantiate.)
+[[nodiscard]] constexpr double seconds_of(duration span) noexcept {
+    return static_cast<double>(span.count()) * duration::period::num / duration::period::den;
+}
+
 /// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; a negative span counts as 1 ms.
 class short_duration {
 public:
@@ -2399,11 +2404,14 @@ template <class Byte>
 // - Nothing is decoded, copied or allocated. The widest vector unit of the processor does the work
 // (core/cpu.hpp).
 // - A masked payload is unmasked and judged in one pass, and left unmasked whatever the answer is.
+// - What needs the vector code is a template (of `int = 0`), so that the sources that call it instantiate that code, and not all
+//   that include it.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
-[[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
+template <int = 0>
+[[nodiscard]] bool is_valid_utf8(const_bytes bytes) noexcept {
     if (bytes.size() <= detail::utf8_short_size) {
         if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
         if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
@@ -2416,6 +2424,7 @@ class utf8_validator {
 public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
+    template <int = 0>
     [[nodiscard]] bool write(const_bytes part) noexcept {
         if (takes_short(part, 0)) return true;
         return judge(part, 0);
@@ -2424,6 +2433,7 @@ public:
     /// The next part, still masked: it is XORed in place with `key` and judged in the same pass. `offset` is
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
+    template <int = 0>
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
         const std::uint32_t word = detail::key_word(key, offset);
         if (takes_short(part, word)) return true;
@@ -3393,7 +3403,8 @@ struct close_body {
 
 /// Reads the body of a received Close frame. Errors, each with the close code to answer in its table row:
 /// close_body_of_one_byte, invalid_close_code, invalid_close_reason (RFC 6455 §5.5.1, §7.4). O(n).
-[[nodiscard]] inline result<close_body> parse_close_body(unmasked_bytes body) noexcept {
+template <int = 0> // as is_valid_utf8()
+[[nodiscard]] result<close_body> parse_close_body(unmasked_bytes body) noexcept {
     const const_bytes bytes = body.bytes();
     if (bytes.empty()) return close_body{};
     if (bytes.size() == 1) return errc::close_body_of_one_byte;
@@ -4297,12 +4308,18 @@ public:
         friend class element_list;
 
         constexpr explicit iterator(const header_list& fields) noexcept
-            : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
+            : rest_(fields.lines_),
+              parsed_(fields.parsed_),
+              parsed_size_(fields.parsed_size_),
+              ended_(false) {
             ++*this;
         }
         /// At the first field of this name.
         constexpr iterator(const header_list& fields, std::string_view name) noexcept
-            : rest_(fields.lines_), parsed_(fields.parsed_), parsed_size_(fields.parsed_size_), ended_(false) {
+            : rest_(fields.lines_),
+              parsed_(fields.parsed_),
+              parsed_size_(fields.parsed_size_),
+              ended_(false) {
             seek(name);
         }
         /// To the next field of this name. Only that one is taken apart.
@@ -4363,7 +4380,8 @@ public:
 
 private:
     std::string_view lines_; // it or what is parsed is empty
-    const header_field* parsed_ = nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
+    const header_field* parsed_ =
+        nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
     std::size_t parsed_size_ = 0;
 };
 
@@ -4492,7 +4510,9 @@ public:
             value /= 10;
         } while (value != 0);
         const char* const first = digits + at;
-        text(std::string_view(first, sizeof digits - at)); // from a char* it would cost each source 4 ms to choose the constructor
+        text(std::string_view(
+            first,
+            sizeof digits - at)); // from a char* it would cost each source 4 ms to choose the constructor
     }
     void field(std::string_view name, std::string_view value) noexcept {
         text(name);
@@ -4713,7 +4733,7 @@ public:
 
     /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
     /// them) or more than nine digits.
-    template <class Number = std::uint32_t>
+    template <class Number = std::uint32_t> // only the sources that call it instantiate the std::optional
     [[nodiscard]] constexpr std::optional<Number> number() const noexcept {
         std::uint32_t value = 0;
         int digits = 0;
@@ -4799,7 +4819,7 @@ public:
                                                                     : text_.substr(semicolon));
     }
     /// The first parameter of this name.
-    template <class Param = extension_param>
+    template <class Param = extension_param> // as number()
     [[nodiscard]] constexpr std::optional<Param> param(std::string_view name) const noexcept {
         for (const extension_param& each : params()) {
             if (each.name == name) return each;
@@ -4844,7 +4864,7 @@ public:
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
-    template <class Extension = extension>
+    template <class Extension = extension> // as param_value::number()
     [[nodiscard]] constexpr std::optional<Extension> find(std::string_view name) const noexcept {
         for (const extension each : *this) {
             if (each.name() == name) return each;
@@ -6624,7 +6644,7 @@ public:
 
     /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
     /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
-    template <class Size = std::uint64_t>
+    template <class Size = std::uint64_t> // only the sources that call it instantiate the std::optional
     [[nodiscard]] std::optional<Size> body_size() const noexcept {
         std::uint64_t size = 0;
         return tells_body(size) ? std::optional<Size>(size) : std::nullopt;
@@ -6783,7 +6803,7 @@ public:
     /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
     /// (§7.1.7). Empty for everything else and once this side's Close was sent
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
-    template <class Frame = control_frame>
+    template <class Frame = control_frame> // only the sources that call it instantiate the std::optional
     [[nodiscard]] std::optional<Frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
         return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
@@ -6963,7 +6983,7 @@ public:
     constexpr void on_pong(time_point now) noexcept { live(now); }
     /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
     /// the first answer to the last PING that tick() asked for.
-    template <class Duration = duration>
+    template <class Duration = duration> // only the sources that call it instantiate the std::optional
     [[nodiscard]] constexpr std::optional<Duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
         const std::array<std::byte, 2> asked = ping_payload();
@@ -10061,7 +10081,7 @@ public:
     }
 
     /// Hands the duty to complete or abandon to the caller. Empty afterwards.
-    [[nodiscard]] std::uint64_t take() noexcept { return detail::exchange(number_, {}); }
+    [[nodiscard]] std::uint64_t take() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier* barrier_ = nullptr;
@@ -10086,7 +10106,7 @@ public:
     /// The number that it completes.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The item is not done when this scope ends: the caller owes complete() of its number.
-    [[nodiscard]] std::uint64_t defer() noexcept { return detail::exchange(number_, {}); }
+    [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier& barrier_;
@@ -10601,7 +10621,8 @@ public:
     basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
         if (block_ != nullptr) block_->retain();
     }
-    basic_weak_session(basic_weak_session&& other) noexcept : block_(detail::exchange(other.block_, nullptr)) {}
+    basic_weak_session(basic_weak_session&& other) noexcept
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_weak_session& operator=(const basic_weak_session& other) noexcept {
         return *this = basic_weak_session(other);
     }
@@ -13620,7 +13641,7 @@ public:
     /// Cancels the write for the reason `why`. Called once.
     template <completion_transport Transport>
     void cancel(Transport& connection, errc why) noexcept {
-        if (detail::exchange(cancelled_, why) != errc::none) return;
+        if (std::exchange(cancelled_, why) != errc::none) return;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             connection.cancel_write();
@@ -14123,8 +14144,9 @@ struct shared {
     shared_frame frame;
 };
 
-/// Any of them: what single_writer::send takes. Made of one of the four, by itself; made of nothing it is an empty raw, which
-/// is refused. (No std::variant: to include it costs a tenth of wsolo.hpp.)
+/// Any of the four: what single_writer::send takes. Made of nothing it is an empty raw, which is refused. A value that is copied;
+/// raw, text and binary are views in it, shared is a counted reference. Not a std::variant: to include that costs 60 million
+/// instructions of g++ 12, a twentieth of all standard headers that wsolo.hpp brings.
 class outbound {
 public:
     outbound() noexcept = default;
@@ -14963,8 +14985,8 @@ public:
             stage_ = stage::gone;
         }
         end_actions due;
-        due.end_output = is_fin_due() && !detail::exchange(fin_told_, true);
-        due.disconnect = is_gone() && !detail::exchange(gone_told_, true);
+        due.end_output = is_fin_due() && !std::exchange(fin_told_, true);
+        due.disconnect = is_gone() && !std::exchange(gone_told_, true);
         due.deadline = deadline();
         return due;
     }
@@ -15025,8 +15047,8 @@ private:
     constexpr bool has_passed(time_point now) noexcept {
         if (now < deadline()) return false;
         const bool slept = now >= (has_looked_ ? deadline_after(until(), quarter()) : until());
-        if (slept && !detail::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
-        return detail::exchange(has_looked_, true) && now >= until();
+        if (slept && !std::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
+        return std::exchange(has_looked_, true) && now >= until();
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
@@ -17040,7 +17062,7 @@ public:
     /// Whether the peer took bytes since then, fast enough; then it counts from here.
     constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, time_point now) noexcept {
         const auto bytes = static_cast<std::int64_t>(taken - taken_);
-        const double seconds = std::chrono::duration<double>(now - at_).count();
+        const double seconds = seconds_of(now - at_);
         if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate) return false;
         start(taken, now);
         return true;
