@@ -24,7 +24,6 @@ module;
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <version>
 #if __has_include(<arm_neon.h>) && defined(__ARM_NEON)
 #include <arm_neon.h>

@@ -48,7 +48,7 @@ BRINGS = {
             "type_traits",
     "session": "array cstddef cstdint cstdlib iosfwd optional utility",
     "sync": "atomic concepts coroutine cstddef cstdint new type_traits utility",
-    "write": "concepts cstddef cstdint cstring new optional utility variant",
+    "write": "concepts cstddef cstdint cstring new optional utility",
     "endpoint": "atomic concepts cstddef cstdint cstring new optional string_view type_traits utility",
 }
 FRUGAL_ROOMS = {"core", "text", "frame", "handshake", "session"}

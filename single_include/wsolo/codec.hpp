@@ -403,6 +403,22 @@ inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/core/detail/exchange.hpp
+// std::exchange for values whose moves do not throw. What std's own asks of each type for its exception specification costs every
+// source that includes wsolo.hpp half a millisecond per type, and there are dozens.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The old value of `place`, which becomes `fresh`. Called with its namespace, or std::exchange is found as well.
+template <class T, class U = T>
+[[nodiscard]] constexpr T exchange(T& place, U&& fresh) noexcept {
+    T old = static_cast<T&&>(place);
+    place = static_cast<U&&>(fresh);
+    return old;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/core/error.hpp
 // One enumerator per violated rule, and one table that says the rest: the sentence, the section, the side to
 // blame, what kind of end it is, and the close code that the rule's violation is answered with.
@@ -960,7 +976,7 @@ public:
         key_ = other.key_;
         buffer_ = other.buffer_;
         used_ = other.used_;
-        seeded_ = std::exchange(other.seeded_, false);
+        seeded_ = detail::exchange(other.seeded_, false);
         other.wipe_all();
         return *this;
     }
@@ -977,8 +993,8 @@ public:
     /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
-        const errc error = system_random(seed);
-        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed));
+        const errc error = system_random(mutable_bytes(seed.data(), seed.size()));
+        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed.data(), 32));
         wipe(seed.data(), seed.size());
         return error;
     }
@@ -991,7 +1007,7 @@ public:
             std::memset(buffer_.data() + used_, 0, sizeof key);
             used_ += sizeof key;
         } else {
-            fill(key.bytes);
+            fill(mutable_bytes(key.bytes.data(), key.bytes.size()));
         }
         return key;
     }
@@ -1060,46 +1076,27 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 using utf8_table = std::array<std::uint8_t, 16>;
 
-/// One way of being wrong: a first byte and a second byte, each from a range.
-struct utf8_fault {
-    std::uint8_t bit;
-    std::uint8_t first_low;
-    std::uint8_t first_high;
-    std::uint8_t second_low;
-    std::uint8_t second_high;
-};
-
 inline constexpr std::uint8_t two_continuations = 0x80;
 
-/// The last two rows share a bit: their union is still a product of nibble sets.
-inline constexpr utf8_fault utf8_faults[] = {
-    {0x01, 0x00, 0x7F, 0x80, 0xBF}, // a continuation that nothing asked for
-    {0x02, 0xC0, 0xFF, 0x00, 0x7F}, // a lead, then no continuation
-    {0x02, 0xC0, 0xFF, 0xC0, 0xFF},
-    {0x04, 0xC0, 0xC1, 0x80, 0xBF}, // overlong, two bytes
-    {0x08, 0xE0, 0xE0, 0x80, 0x9F}, // overlong, three bytes
-    {0x10, 0xED, 0xED, 0xA0, 0xBF}, // a surrogate
-    {0x20, 0xF4, 0xFF, 0x90, 0xBF}, // beyond U+10FFFF
-    {two_continuations, 0x80, 0xBF, 0x80, 0xBF},
-    {0x40, 0xF0, 0xF0, 0x80, 0x8F}, // overlong, four bytes
-    {0x40, 0xF5, 0xFF, 0x80, 0x8F}, // beyond U+10FFFF, whatever follows
-};
+// The ways of being wrong, by bit: a first byte and a second byte. Written out, for to compute them costs each source that
+// includes this 5 ms; the tests compare every pair of bytes.
+//   0x01  00..7F 80..BF  a continuation that nothing asked for
+//   0x02  C0..FF 00..7F  a lead, then no continuation; and C0..FF C0..FF
+//   0x04  C0..C1 80..BF  overlong, two bytes
+//   0x08  E0     80..9F  overlong, three bytes
+//   0x10  ED     A0..BF  a surrogate
+//   0x20  F4..FF 90..BF  beyond U+10FFFF
+//   0x40  F0     80..8F  overlong, four bytes; and F5..FF 80..8F, beyond U+10FFFF (their union is a product of nibble sets)
+//   0x80  80..BF 80..BF  two_continuations
 
-/// For each nibble the faults that a byte with that nibble may take part in. `first` picks the byte of the
-/// pair, `shift` its nibble (4: high, 0: low).
-consteval utf8_table utf8_table_of(bool first, unsigned shift) {
-    utf8_table table{};
-    for (const utf8_fault& fault : utf8_faults) {
-        const unsigned low = first ? fault.first_low : fault.second_low;
-        const unsigned high = first ? fault.first_high : fault.second_high;
-        for (unsigned byte = low; byte <= high; ++byte) table[byte >> shift & 0xFu] |= fault.bit;
-    }
-    return table;
-}
-
-inline constexpr utf8_table utf8_first_high = utf8_table_of(true, 4);
-inline constexpr utf8_table utf8_first_low = utf8_table_of(true, 0);
-inline constexpr utf8_table utf8_second_high = utf8_table_of(false, 4);
+/// For each nibble the faults that a byte with that nibble may take part in: the first byte's two nibbles, and the second
+/// byte's high one.
+inline constexpr utf8_table utf8_first_high{0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+                                            0x80, 0x80, 0x80, 0x80, 0x06, 0x02, 0x1A, 0x62};
+inline constexpr utf8_table utf8_first_low{0xCF, 0x87, 0x83, 0x83, 0xA3, 0xE3, 0xE3, 0xE3,
+                                           0xE3, 0xE3, 0xE3, 0xE3, 0xE3, 0xF3, 0xE3, 0xE3};
+inline constexpr utf8_table utf8_second_high{0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,
+                                             0xCD, 0xAD, 0xB5, 0xB5, 0x02, 0x02, 0x02, 0x02};
 
 /// Subtracted with saturation, these leave the top bit set in three-byte leads and above (four-byte leads).
 inline constexpr std::uint8_t utf8_third_excess = 0xE0 - 0x80;
@@ -2061,11 +2058,14 @@ template <class Byte>
 // - Nothing is decoded, copied or allocated. The widest vector unit of the processor does the work
 // (core/cpu.hpp).
 // - A masked payload is unmasked and judged in one pass, and left unmasked whatever the answer is.
+// - What needs the vector code is a template (of `int = 0`), so that the sources that call it instantiate that code, and not all
+//   that include it.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
-[[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
+template <int = 0>
+[[nodiscard]] bool is_valid_utf8(const_bytes bytes) noexcept {
     if (bytes.size() <= detail::utf8_short_size) {
         if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
         if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
@@ -2078,6 +2078,7 @@ class utf8_validator {
 public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
+    template <int = 0>
     [[nodiscard]] bool write(const_bytes part) noexcept {
         if (takes_short(part, 0)) return true;
         return judge(part, 0);
@@ -2086,6 +2087,7 @@ public:
     /// The next part, still masked: it is XORed in place with `key` and judged in the same pass. `offset` is
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
+    template <int = 0>
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
         const std::uint32_t word = detail::key_word(key, offset);
         if (takes_short(part, word)) return true;
@@ -2549,9 +2551,9 @@ public:
     byte_buffer(const byte_buffer&) = delete;
     byte_buffer& operator=(const byte_buffer&) = delete;
     byte_buffer(byte_buffer&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)),
-          size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0)) {}
+        : data_(detail::exchange(other.data_, nullptr)),
+          size_(detail::exchange(other.size_, {})),
+          capacity_(detail::exchange(other.capacity_, {})) {}
     byte_buffer& operator=(byte_buffer&& other) noexcept {
         byte_buffer taken(std::move(other));
         swap(taken);
@@ -2626,7 +2628,7 @@ public:
 
     /// Forgets the contents and gives the memory back.
     void release() noexcept {
-        std::free(std::exchange(data_, nullptr));
+        std::free(detail::exchange(data_, nullptr));
         size_ = capacity_ = 0;
     }
 
@@ -2968,10 +2970,10 @@ class owned_frame {
 public:
     owned_frame() noexcept = default;
     owned_frame(owned_frame&& other) noexcept
-        : bytes_(std::move(other.bytes_)), start_(std::exchange(other.start_, 0)) {}
+        : bytes_(std::move(other.bytes_)), start_(detail::exchange(other.start_, {})) {}
     owned_frame& operator=(owned_frame&& other) noexcept {
         bytes_ = std::move(other.bytes_);
-        start_ = std::exchange(other.start_, 0);
+        start_ = detail::exchange(other.start_, {});
         return *this;
     }
     ~owned_frame() = default;
@@ -3213,7 +3215,8 @@ struct close_body {
 
 /// Reads the body of a received Close frame. Errors, each with the close code to answer in its table row:
 /// close_body_of_one_byte, invalid_close_code, invalid_close_reason (RFC 6455 §5.5.1, §7.4). O(n).
-[[nodiscard]] inline result<close_body> parse_close_body(unmasked_bytes body) noexcept {
+template <int = 0> // as is_valid_utf8()
+[[nodiscard]] result<close_body> parse_close_body(unmasked_bytes body) noexcept {
     const const_bytes bytes = body.bytes();
     if (bytes.empty()) return close_body{};
     if (bytes.size() == 1) return errc::close_body_of_one_byte;
@@ -3640,7 +3643,7 @@ private:
         const bool ends = remaining_ == 0;
         if (ends) phase_ = phase::boundary;
         return {.status = decode_status::part,
-                .begins = std::exchange(begins_, false),
+                .begins = detail::exchange(begins_, false),
                 .ends = ends,
                 .payload = payload};
     }

@@ -9,6 +9,7 @@
 // were.
 
 #include "bytes.hpp"
+#include "detail/exchange.hpp"
 
 #include <cstring>
 #include <utility>
@@ -26,9 +27,9 @@ public:
     byte_buffer(const byte_buffer&) = delete;
     byte_buffer& operator=(const byte_buffer&) = delete;
     byte_buffer(byte_buffer&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)),
-          size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0)) {}
+        : data_(detail::exchange(other.data_, nullptr)),
+          size_(detail::exchange(other.size_, {})),
+          capacity_(detail::exchange(other.capacity_, {})) {}
     byte_buffer& operator=(byte_buffer&& other) noexcept {
         byte_buffer taken(std::move(other));
         swap(taken);
@@ -103,7 +104,7 @@ public:
 
     /// Forgets the contents and gives the memory back.
     void release() noexcept {
-        std::free(std::exchange(data_, nullptr));
+        std::free(detail::exchange(data_, nullptr));
         size_ = capacity_ = 0;
     }
 

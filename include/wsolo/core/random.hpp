@@ -12,6 +12,7 @@
 
 #include "bytes.hpp"
 #include "chacha20.hpp"
+#include "detail/exchange.hpp"
 #include "result.hpp"
 
 #include <array>
@@ -101,7 +102,7 @@ public:
         key_ = other.key_;
         buffer_ = other.buffer_;
         used_ = other.used_;
-        seeded_ = std::exchange(other.seeded_, false);
+        seeded_ = detail::exchange(other.seeded_, false);
         other.wipe_all();
         return *this;
     }
@@ -118,8 +119,8 @@ public:
     /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
-        const errc error = system_random(seed);
-        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed));
+        const errc error = system_random(mutable_bytes(seed.data(), seed.size()));
+        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed.data(), 32));
         wipe(seed.data(), seed.size());
         return error;
     }
@@ -132,7 +133,7 @@ public:
             std::memset(buffer_.data() + used_, 0, sizeof key);
             used_ += sizeof key;
         } else {
-            fill(key.bytes);
+            fill(mutable_bytes(key.bytes.data(), key.bytes.size()));
         }
         return key;
     }

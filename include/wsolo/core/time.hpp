@@ -64,6 +64,11 @@ template <class Rep, class Period>
 
 namespace detail {
 
+/// `span` as seconds. (A std::chrono::duration of double would be one more type for each source to instantiate.)
+[[nodiscard]] constexpr double seconds_of(duration span) noexcept {
+    return static_cast<double>(span.count()) * duration::period::num / duration::period::den;
+}
+
 /// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; a negative span counts as 1 ms.
 class short_duration {
 public:

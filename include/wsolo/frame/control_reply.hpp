@@ -58,7 +58,8 @@ struct close_body {
 
 /// Reads the body of a received Close frame. Errors, each with the close code to answer in its table row:
 /// close_body_of_one_byte, invalid_close_code, invalid_close_reason (RFC 6455 §5.5.1, §7.4). O(n).
-[[nodiscard]] inline result<close_body> parse_close_body(unmasked_bytes body) noexcept {
+template <int = 0> // as is_valid_utf8()
+[[nodiscard]] result<close_body> parse_close_body(unmasked_bytes body) noexcept {
     const const_bytes bytes = body.bytes();
     if (bytes.empty()) return close_body{};
     if (bytes.size() == 1) return errc::close_body_of_one_byte;

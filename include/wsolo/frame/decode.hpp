@@ -10,6 +10,7 @@
 // - What depends on earlier frames (the order of fragments, a message's size) is the caller's to know; it may
 // hand its rules in, so that they too are judged byte by byte. UTF-8 and Close bodies are the reader's.
 
+#include "../core/detail/exchange.hpp"
 #include "../core/limit.hpp"
 #include "../core/role.hpp"
 #include "check.hpp"
@@ -268,7 +269,7 @@ private:
         const bool ends = remaining_ == 0;
         if (ends) phase_ = phase::boundary;
         return {.status = decode_status::part,
-                .begins = std::exchange(begins_, false),
+                .begins = detail::exchange(begins_, false),
                 .ends = ends,
                 .payload = payload};
     }

@@ -10,6 +10,7 @@
 // - A payload is never masked where it lies, except in the form that says "in place".
 
 #include "../core/byte_buffer.hpp"
+#include "../core/detail/exchange.hpp"
 #include "../core/result.hpp"
 #include "../core/role.hpp"
 #include "check.hpp"
@@ -58,10 +59,10 @@ class owned_frame {
 public:
     owned_frame() noexcept = default;
     owned_frame(owned_frame&& other) noexcept
-        : bytes_(std::move(other.bytes_)), start_(std::exchange(other.start_, 0)) {}
+        : bytes_(std::move(other.bytes_)), start_(detail::exchange(other.start_, {})) {}
     owned_frame& operator=(owned_frame&& other) noexcept {
         bytes_ = std::move(other.bytes_);
-        start_ = std::exchange(other.start_, 0);
+        start_ = detail::exchange(other.start_, {});
         return *this;
     }
     ~owned_frame() = default;

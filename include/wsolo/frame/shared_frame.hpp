@@ -7,6 +7,7 @@
 // - One allocation holds count and bytes. The last holder frees it, whichever thread that is.
 // - Unmasked, hence for servers only: a client's frames each need a key of their own (RFC 6455 §5.3).
 
+#include "../core/detail/exchange.hpp"
 #include "detail/frame_memory.hpp"
 #include "encode.hpp"
 
@@ -32,7 +33,7 @@ public:
         // relaxed: the thread that copies already holds a reference, so nothing needs to be ordered
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
-    shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    shared_frame(shared_frame&& other) noexcept : block_(detail::exchange(other.block_, nullptr)) {}
     shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
     // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
     shared_frame& operator=(shared_frame&& other) noexcept {

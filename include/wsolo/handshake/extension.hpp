@@ -77,7 +77,8 @@ public:
 
     /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
     /// them) or more than nine digits.
-    [[nodiscard]] constexpr std::optional<std::uint32_t> number() const noexcept {
+    template <class Number = std::uint32_t> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] constexpr std::optional<Number> number() const noexcept {
         std::uint32_t value = 0;
         int digits = 0;
         for (const char c : *this) {
@@ -85,7 +86,7 @@ public:
             value = value * 10 + static_cast<std::uint32_t>(c - '0');
             ++digits;
         }
-        return digits == 0 ? std::nullopt : std::optional(value);
+        return digits == 0 ? std::nullopt : std::optional<Number>(value);
     }
 
 private:
@@ -162,7 +163,8 @@ public:
                                                                     : text_.substr(semicolon));
     }
     /// The first parameter of this name.
-    [[nodiscard]] constexpr std::optional<extension_param> param(std::string_view name) const noexcept {
+    template <class Param = extension_param> // as number()
+    [[nodiscard]] constexpr std::optional<Param> param(std::string_view name) const noexcept {
         for (const extension_param& each : params()) {
             if (each.name == name) return each;
         }
@@ -206,7 +208,8 @@ public:
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
-    [[nodiscard]] constexpr std::optional<extension> find(std::string_view name) const noexcept {
+    template <class Extension = extension> // as param_value::number()
+    [[nodiscard]] constexpr std::optional<Extension> find(std::string_view name) const noexcept {
         for (const extension each : *this) {
             if (each.name() == name) return each;
         }

@@ -110,7 +110,10 @@ public:
 
 private:
     head_progress take_progress() noexcept {
-        return std::exchange(static_cast<head_progress&>(*this), head_progress());
+        head_progress& all = *this;
+        const head_progress made = all;
+        all = head_progress();
+        return made;
     }
 
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.

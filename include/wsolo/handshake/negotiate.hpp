@@ -18,6 +18,17 @@ namespace detail {
 template <class Text>
 concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
 
+[[nodiscard]] constexpr std::string_view choose_subprotocol(const upgrade_request& request,
+                                                            const std::string_view* supported,
+                                                            std::size_t count) noexcept {
+    for (const std::string_view offered : request.subprotocols()) {
+        for (std::size_t i = 0; i < count; ++i) {
+            if (offered == supported[i]) return offered;
+        }
+    }
+    return {};
+}
+
 } // namespace detail
 
 /// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
@@ -25,18 +36,12 @@ concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Tex
 /// supported).
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request, std::span<const std::string_view> supported) noexcept {
-    for (const std::string_view offered : request.subprotocols()) {
-        for (const std::string_view mine : supported) {
-            if (offered == mine) return offered;
-        }
-    }
-    return {};
+    return detail::choose_subprotocol(request, supported.data(), supported.size());
 }
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request,
                    std::initializer_list<std::string_view> supported) noexcept {
-    return choose_subprotocol(request,
-                              std::span<const std::string_view>(supported.begin(), supported.size()));
+    return detail::choose_subprotocol(request, supported.begin(), supported.size());
 }
 
 /// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The

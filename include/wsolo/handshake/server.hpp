@@ -7,6 +7,7 @@
 // - What follows the head stays in the caller's input: a client may send frames right after it.
 // - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
 
+#include "../core/detail/exchange.hpp"
 #include "http_head.hpp"
 #include "judge.hpp"
 #include "response.hpp"
@@ -28,14 +29,14 @@ public:
         : head_(detail::head_kind::request, limits) {}
     server_handshake(server_handshake&& other) noexcept
         : head_(std::move(other.head_)),
-          skip_(std::exchange(other.skip_, 0)),
-          status_(std::exchange(other.status_, handshake_status::need_more)),
-          error_(std::exchange(other.error_, errc::none)) {}
+          skip_(detail::exchange(other.skip_, {})),
+          status_(detail::exchange(other.status_, handshake_status::need_more)),
+          error_(detail::exchange(other.error_, errc::none)) {}
     server_handshake& operator=(server_handshake&& other) noexcept {
         head_ = std::move(other.head_);
-        skip_ = std::exchange(other.skip_, 0);
-        status_ = std::exchange(other.status_, handshake_status::need_more);
-        error_ = std::exchange(other.error_, errc::none);
+        skip_ = detail::exchange(other.skip_, {});
+        status_ = detail::exchange(other.status_, handshake_status::need_more);
+        error_ = detail::exchange(other.error_, errc::none);
         return *this;
     }
     ~server_handshake() = default;
@@ -85,17 +86,10 @@ public:
 
     /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
     /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
-    [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
-        const header_list headers = request().headers();
-        if (headers.find("Transfer-Encoding")) return std::nullopt;
+    template <class Size = std::uint64_t> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] std::optional<Size> body_size() const noexcept {
         std::uint64_t size = 0;
-        // Named, because g++ 14 takes it for a view of a temporary.
-        const std::string_view length = headers.find("Content-Length").value_or("0");
-        for (const char c : length) {
-            const auto digit = static_cast<std::uint64_t>(c - '0');
-            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
-        }
-        return size;
+        return tells_body(size) ? std::optional<Size>(size) : std::nullopt;
     }
 
     /// Ready for another request on the same connection, after a plain one was answered and the connection
@@ -105,15 +99,30 @@ public:
     void reset(std::uint64_t body_taken = 0) noexcept {
         WSOLO_ASSERT(status_ == handshake_status::complete,
                      "server_handshake::reset() after a whole request");
-        const std::optional<std::uint64_t> body = body_size();
-        WSOLO_ASSERT(!body || body_taken <= *body, "server_handshake::reset(): more than the body was taken");
-        skip_ = body ? *body - body_taken : 0;
-        error_ = body ? errc::none : errc::handshake_unexpected_body;
-        status_ = body ? handshake_status::need_more : handshake_status::failed;
+        std::uint64_t body = 0;
+        const bool is_known = tells_body(body);
+        WSOLO_ASSERT(!is_known || body_taken <= body,
+                     "server_handshake::reset(): more than the body was taken");
+        skip_ = is_known ? body - body_taken : 0;
+        error_ = is_known ? errc::none : errc::handshake_unexpected_body;
+        status_ = is_known ? handshake_status::need_more : handshake_status::failed;
         head_.restart(true);
     }
 
 private:
+    /// Whether the head tells the body's length, and then that `size` is.
+    [[nodiscard]] bool tells_body(std::uint64_t& size) const noexcept {
+        const header_list headers = request().headers();
+        if (headers.find("Transfer-Encoding")) return false;
+        // Named, because g++ 14 takes it for a view of a temporary.
+        const std::string_view length = headers.find("Content-Length").value_or("0");
+        for (const char c : length) {
+            const auto digit = static_cast<std::uint64_t>(c - '0');
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
+        }
+        return true;
+    }
+
     template <class Byte>
     handshake_status feed_any(std::span<Byte>& input) noexcept {
         if (status_ != handshake_status::need_more) return status_;

@@ -99,7 +99,8 @@ public:
     /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
     /// (§7.1.7). Empty for everything else and once this side's Close was sent
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
-    [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
+    template <class Frame = control_frame> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] std::optional<Frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
         return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
@@ -112,7 +113,7 @@ private:
     enum class reply : std::uint8_t { none, echo, failure };
 
     template <role Role, class... Keys>
-    [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
+    [[nodiscard]] control_frame built_reply(Keys... keys) const noexcept {
         const unmasked_bytes received(const_bytes{payload_, size_});
         const opcode op = kind_ == event_kind::ping ? opcode::ping : opcode::close;
         const auto frame = reply_ == reply::echo ? make_control_reply<Role>(op, received, keys...)

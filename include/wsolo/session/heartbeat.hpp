@@ -154,9 +154,11 @@ public:
     constexpr void on_pong(time_point now) noexcept { live(now); }
     /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
     /// the first answer to the last PING that tick() asked for.
-    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+    template <class Duration = duration> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] constexpr std::optional<Duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
-        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const std::array<std::byte, 2> asked = ping_payload();
+        if (payload.size() != 2 || payload[0] != asked[0] || payload[1] != asked[1]) return std::nullopt;
         const bool is_timed = is_written_;
         is_asked_ = is_written_ = false;
         if (!is_timed) return std::nullopt; // it came before on_ping_written(), or unasked

@@ -12,6 +12,7 @@
 // - No input is lost in silence: bytes after a Close or a failure are counted, and a loop that ends early must
 //   pass its rest on (event_range::unread), or the reader fails.
 
+#include "../core/detail/exchange.hpp"
 #include "../core/side.hpp"
 #include "detail/reader_state.hpp"
 #include "event.hpp"
@@ -158,7 +159,7 @@ public:
 
     /// Ends the range and returns the input that is not read yet, for a later read(). The current event stays valid until
     /// that read().
-    [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
+    [[nodiscard]] mutable_bytes unread() noexcept { return detail::exchange(input_, {}); }
 
 private:
     friend basic_reader;

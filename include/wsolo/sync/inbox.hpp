@@ -11,6 +11,7 @@
 // - The first error wins: it stops the handling after the message in progress, drops what is queued, and is the
 //   report's reason. accepted = handled + dropped.
 
+#include "../core/detail/exchange.hpp"
 #include "detail/inbox_box.hpp"
 #include "inbox_hooks.hpp"
 
@@ -158,7 +159,7 @@ public:
 
         /// Gives the turn back. True: nothing waits for a drain().
         bool end() {
-            if (std::exchange(state_, state::over) != state::open) return false;
+            if (detail::exchange(state_, state::over) != state::open) return false;
             return in_.end_direct(done_);
         }
 

@@ -12,12 +12,11 @@
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
+#include "../core/detail/exchange.hpp"
 #include "firing.hpp"
 #include "pointer_lock.hpp"
 #include "stop_hook.hpp"
 #include "waiter.hpp"
-
-#include <utility>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -186,11 +185,11 @@ template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
     guard() = default;
-    guard(guard&& other) noexcept : rundown_(std::exchange(other.rundown_, nullptr)) {}
+    guard(guard&& other) noexcept : rundown_(detail::exchange(other.rundown_, nullptr)) {}
     guard& operator=(guard&& other) noexcept {
         if (this != &other) {
             leave();
-            rundown_ = std::exchange(other.rundown_, nullptr);
+            rundown_ = detail::exchange(other.rundown_, nullptr);
         }
         return *this;
     }
@@ -200,7 +199,7 @@ public:
 
     /// Leaves now. No effect when empty. The rundown may be gone when this returns.
     void leave() noexcept {
-        if (rundown_ != nullptr) std::exchange(rundown_, nullptr)->leave();
+        if (rundown_ != nullptr) detail::exchange(rundown_, nullptr)->leave();
     }
 
 private:

@@ -9,6 +9,7 @@
 // - The anchor's destructor, close() and wait(), runs before any part of the session is destroyed: so the anchor is the
 //   session's last member.
 
+#include "../core/detail/exchange.hpp"
 #include "../core/result.hpp"
 #include "detail/guard_list.hpp"
 #include "rundown.hpp"
@@ -53,12 +54,12 @@ public:
     basic_session_guard(basic_session_guard&& other) noexcept
         : inside_(std::move(other.inside_)),
           place_(std::move(other.place_)),
-          target_(std::exchange(other.target_, nullptr)) {}
+          target_(detail::exchange(other.target_, nullptr)) {}
     basic_session_guard& operator=(basic_session_guard&& other) noexcept {
         if (this == &other) return *this;
         place_ = std::move(other.place_); // while both sessions are still held
         inside_ = std::move(other.inside_);
-        target_ = std::exchange(other.target_, nullptr);
+        target_ = detail::exchange(other.target_, nullptr);
         return *this;
     }
     ~basic_session_guard() = default;
@@ -94,7 +95,8 @@ public:
     basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
         if (block_ != nullptr) block_->retain();
     }
-    basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    basic_weak_session(basic_weak_session&& other) noexcept
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_weak_session& operator=(const basic_weak_session& other) noexcept {
         return *this = basic_weak_session(other);
     }
@@ -144,11 +146,11 @@ public:
     }
 
     basic_session_anchor(basic_session_anchor&& other) noexcept
-        : block_(std::exchange(other.block_, nullptr)) {}
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_session_anchor& operator=(basic_session_anchor&& other) noexcept {
         if (this != &other) {
             reset();
-            block_ = std::exchange(other.block_, nullptr);
+            block_ = detail::exchange(other.block_, nullptr);
         }
         return *this;
     }
@@ -183,7 +185,7 @@ private:
             !block_->guards.has_own(),
             "a session is destroyed by a thread that has a guard of it in use: it would wait for itself");
         static_cast<void>(wait()); // without a deadline it can only end drained
-        std::exchange(block_, nullptr)->release();
+        detail::exchange(block_, nullptr)->release();
     }
 
     block* block_ = nullptr;

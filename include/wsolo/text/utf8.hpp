@@ -8,6 +8,8 @@
 // - Nothing is decoded, copied or allocated. The widest vector unit of the processor does the work
 // (core/cpu.hpp).
 // - A masked payload is unmasked and judged in one pass, and left unmasked whatever the answer is.
+// - What needs the vector code is a template (of `int = 0`), so that the sources that call it instantiate that code, and not all
+//   that include it.
 
 #include "../core/random.hpp"
 #include "detail/utf8_blocks.hpp"
@@ -16,7 +18,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
-[[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
+template <int = 0>
+[[nodiscard]] bool is_valid_utf8(const_bytes bytes) noexcept {
     if (bytes.size() <= detail::utf8_short_size) {
         if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
         if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
@@ -29,6 +32,7 @@ class utf8_validator {
 public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
+    template <int = 0>
     [[nodiscard]] bool write(const_bytes part) noexcept {
         if (takes_short(part, 0)) return true;
         return judge(part, 0);
@@ -37,6 +41,7 @@ public:
     /// The next part, still masked: it is XORed in place with `key` and judged in the same pass. `offset` is
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
+    template <int = 0>
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
         const std::uint32_t word = detail::key_word(key, offset);
         if (takes_short(part, word)) return true;

@@ -10,6 +10,7 @@
 // - Its own state is complete before a part is queued, and it is not touched after that: the part's outcome may write the
 //   next part, or end the message, in another thread and before write() returns.
 
+#include "../core/detail/exchange.hpp"
 #include "../frame/close_code.hpp"
 #include "../frame/encode.hpp"
 #include "detail/outbox.hpp"
@@ -35,7 +36,7 @@ public:
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
-        : writer_(std::exchange(other.writer_, nullptr)),
+        : writer_(detail::exchange(other.writer_, nullptr)),
           size_(other.size_),
           next_(other.next_),
           error_(other.error_),
@@ -73,7 +74,7 @@ private:
             return error;
         size_ += part.size();
         const frame_spec spec(next_, is_last);
-        const opcode before = std::exchange(next_, opcode::continuation);
+        const opcode before = detail::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
         detail::errands todo;
         const detail::push_result pushed = writer.push_part(

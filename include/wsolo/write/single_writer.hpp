@@ -177,7 +177,7 @@ public:
     }
     /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
-        return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
+        return item.visit([&](const auto& kind) { return send_kind(kind, on_done); });
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.

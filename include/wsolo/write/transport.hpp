@@ -10,6 +10,7 @@
 // - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 #include "../core/bytes.hpp"
+#include "../core/detail/exchange.hpp"
 #include "../sync/traits.hpp"
 #include "report.hpp"
 
@@ -95,11 +96,11 @@ class [[nodiscard]] write_done {
 public:
     write_done() = default;
     explicit write_done(detail::write_target& to) noexcept : to_(&to) {}
-    write_done(write_done&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    write_done(write_done&& other) noexcept : to_(detail::exchange(other.to_, nullptr)) {}
     write_done& operator=(write_done&& other) noexcept {
         if (this != &other) {
             if (to_ != nullptr) (*this)({});
-            to_ = std::exchange(other.to_, nullptr);
+            to_ = detail::exchange(other.to_, nullptr);
         }
         return *this;
     }
@@ -111,12 +112,12 @@ public:
     /// inline.
     void operator()(const io_result& how) noexcept {
         WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
-        detail::write_target& to = *std::exchange(to_, nullptr);
+        detail::write_target& to = *detail::exchange(to_, nullptr);
         to.over(to, how);
     }
 
     /// A pointer for C interfaces: io_uring's user_data, libuv's `data`. The code that holds it must call adopt().
-    [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
+    [[nodiscard]] void* release() noexcept { return detail::exchange(to_, nullptr); }
     [[nodiscard]] static write_done adopt(void* released) noexcept {
         return write_done(*static_cast<detail::write_target*>(released));
     }

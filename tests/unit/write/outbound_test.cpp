@@ -12,10 +12,34 @@ TEST_CASE("each kind of outbound arrives as itself, and a rejected one is untouc
                                              wsolo::raw{wsolo::bytes_of(std::string_view("\x81\x03raw", 5))}};
     for (const wsolo::outbound& item : items) REQUIRE(f.out->send(item) == errc::none);
     for (const wsolo::outbound& item : items) CHECK(f.out->send(item) == errc::queue_full);
-    CHECK(std::get<wsolo::shared>(items[2]).frame.bytes().size() == 8);
+    CHECK(items[2].visit([](const auto& kind) -> std::size_t {
+        if constexpr (std::is_same_v<std::decay_t<decltype(kind)>, wsolo::shared>)
+            return kind.frame.bytes().size();
+        return 0;
+    }) == 8);
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1) == std::vector<std::string>{"text", "shared", "raw"});
     CHECK(f.payloads(2) == std::vector<std::string>{"binary"});
+}
+
+TEST_CASE("an outbound knows its kind, also where it holds no bytes", "[write][outbound]") {
+    const auto kind_of = [](const wsolo::outbound& item) {
+        return item.visit([](const auto& kind) {
+            using type = std::decay_t<decltype(kind)>;
+            return std::is_same_v<type, wsolo::text>     ? 't'
+                   : std::is_same_v<type, wsolo::binary> ? 'b'
+                   : std::is_same_v<type, wsolo::shared> ? 's'
+                                                         : 'r';
+        });
+    };
+    CHECK(kind_of(wsolo::text{}) == 't');
+    CHECK(kind_of(wsolo::binary{}) == 'b');
+    CHECK(kind_of(wsolo::shared{}) == 's');
+    CHECK(kind_of(wsolo::raw{}) == 'r');
+    CHECK(kind_of(wsolo::outbound()) == 'r');
+    writer_fixture<server> f;
+    CHECK(f.out->send(wsolo::outbound()) == errc::raw_frame_malformed);
+    CHECK(f.out->send(wsolo::text{}) == errc::none);
 }
 
 TEST_CASE("a client refuses a shared frame, which is unmasked", "[write][outbound]") {

@@ -6,6 +6,7 @@
 // - Owed is a reply to the peer's Close or to what it broke, or a Close of this side's for an error. The first one stands.
 // - A reply takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
 
+#include "../../core/detail/exchange.hpp"
 #include "../../core/detail/owned.hpp"
 #include "../../core/time.hpp"
 #include "../../frame/control_reply.hpp"
@@ -37,7 +38,7 @@ public:
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
     [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
+    [[nodiscard]] errc take_error() noexcept { return detail::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }

@@ -38,7 +38,7 @@ public:
     /// Whether the peer took bytes since then, fast enough; then it counts from here.
     constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, time_point now) noexcept {
         const auto bytes = static_cast<std::int64_t>(taken - taken_);
-        const double seconds = std::chrono::duration<double>(now - at_).count();
+        const double seconds = seconds_of(now - at_);
         if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate) return false;
         start(taken, now);
         return true;

@@ -8,6 +8,7 @@
 // - Capacity follows bytes that arrived, and grows by doubling. A failed growth leaves the contents as they were.
 
 #include "../../core/bytes.hpp"
+#include "../../core/detail/exchange.hpp"
 
 #include <cstdlib>
 #include <utility>
@@ -18,7 +19,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class kept_bytes {
 public:
     kept_bytes() = default;
-    kept_bytes(kept_bytes&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+    kept_bytes(kept_bytes&& other) noexcept : head_(detail::exchange(other.head_, nullptr)) {}
     kept_bytes& operator=(kept_bytes&& other) noexcept {
         std::swap(head_, other.head_);
         return *this;
@@ -56,7 +57,7 @@ public:
         WSOLO_ASSERT(size <= this->size(), "kept_bytes::truncate can only shorten");
         if (head_ != nullptr) head_->size = size;
     }
-    void release() noexcept { std::free(std::exchange(head_, nullptr)); }
+    void release() noexcept { std::free(detail::exchange(head_, nullptr)); }
 
 private:
     struct head {

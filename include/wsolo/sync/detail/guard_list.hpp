@@ -10,11 +10,11 @@
 // - In unchecked builds the list is empty and costs nothing.
 
 #include "../../core/config.hpp"
+#include "../../core/detail/exchange.hpp"
 #include "../pointer_lock.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #if WSOLO_ENABLE_ASSERTS && (defined(__linux__) || defined(__APPLE__))
 #include <pthread.h>
@@ -87,7 +87,7 @@ public:
             if (previous_ != nullptr) previous_->next_ = next_;
             list_->lock_.unlock(first == this ? next_ : first);
             next_ = previous_ = nullptr;
-            return std::exchange(list_, nullptr);
+            return detail::exchange(list_, nullptr);
         }
 
         guard_list* list_ = nullptr;

@@ -10,6 +10,7 @@
 // - An empty queue owns no block after release_idle().
 
 #include "../../core/config.hpp"
+#include "../../core/detail/exchange.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -56,7 +57,7 @@ struct message_block {
     /// Destroys a chain and the messages that are left in it. With no lock held.
     static void destroy(message_block* chain) noexcept {
         while (chain != nullptr) {
-            message_block* const gone = std::exchange(chain, chain->next);
+            message_block* const gone = detail::exchange(chain, chain->next);
             for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->places[at].destroy();
             delete gone;
         }
@@ -89,11 +90,11 @@ public:
         if (tail_ != nullptr && tail_->end != block::capacity) return true;
         if (!has_spare()) {
             if (fresh == nullptr) return false;
-            block* const made = std::exchange(fresh, nullptr);
+            block* const made = detail::exchange(fresh, nullptr);
             if (tail_ == nullptr) {
                 tail_ = made->next = made;
             } else {
-                made->next = std::exchange(tail_->next, made);
+                made->next = detail::exchange(tail_->next, made);
             }
         }
         tail_ = tail_->next;
@@ -121,7 +122,7 @@ public:
         if (first.begin != first.end) return nullptr;
         first.begin = first.end = 0;
         if (&first == tail_ || tail_->next == &first) return nullptr; // the tail, or the spare from now on
-        block* const second = std::exchange(tail_->next, &first);
+        block* const second = detail::exchange(tail_->next, &first);
         second->next = nullptr;
         return second;
     }
@@ -131,8 +132,8 @@ public:
 
     /// Everything, as a chain for the caller to destroy.
     [[nodiscard]] block* take_all() noexcept {
-        block* const last = std::exchange(tail_, nullptr);
-        return last == nullptr ? nullptr : std::exchange(last->next, nullptr);
+        block* const last = detail::exchange(tail_, nullptr);
+        return last == nullptr ? nullptr : detail::exchange(last->next, nullptr);
     }
 
 private:

@@ -74,7 +74,11 @@ public:
     }
 
     [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
-    [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
+    /// A template, so that only a source that sends pays for the checks of such a span.
+    template <class View = const_bytes>
+    [[nodiscard]] std::span<const View> parts() const noexcept {
+        return {views_, parts_};
+    }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
     /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)

@@ -6,6 +6,7 @@
 // - What stands here was unlinked under the lock, and belongs to this thread alone.
 // - Memory is freed first, then senders are woken, then outcomes are told: a callback finds the room of its own item free.
 
+#include "../../core/detail/exchange.hpp"
 #include "entry.hpp"
 #include "room_waiter.hpp"
 
@@ -64,8 +65,8 @@ public:
 private:
     [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
     [[gnu::noinline]] void free_memory() noexcept {
-        while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
-        while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
+        while (entries_ != nullptr) entry::destroy(detail::exchange(entries_, entries_->next));
+        while (blocks_ != nullptr) block::destroy(detail::exchange(blocks_, blocks_->next));
     }
 
     entry* entries_ = nullptr;

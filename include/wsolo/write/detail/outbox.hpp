@@ -12,6 +12,7 @@
 // - A parked turn is recalled by a close, an abort, a flush, a climb to the high mark, a sender that starts to wait for room
 //   and a completion; never by a plain send.
 
+#include "../../core/detail/exchange.hpp"
 #include "../../sync/spin_lock.hpp"
 #include "../../sync/turn.hpp"
 #include "../pump.hpp"
@@ -106,7 +107,7 @@ public:
             lock_.unlock();
             if (missing == need::nothing) return result;
             const bool is_found = missing == need::entry
-                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      ? (owned = make(detail::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
@@ -190,7 +191,7 @@ public:
     [[nodiscard]] bool bound_gate(time_point deadline, queue*& fresh) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated)) return false;
-        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+        if (queue_ == nullptr) queue_ = detail::exchange(fresh, nullptr);
         queue_->gate_deadline = deadline;
         return true;
     }
@@ -306,7 +307,7 @@ public:
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
-        if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
+        if (queue_ != nullptr && queue_->is_unused()) how.idle = detail::exchange(queue_, nullptr);
         return leave(next_step::released);
     }
 
@@ -388,7 +389,7 @@ public:
     [[nodiscard]] queue* retire() noexcept {
         const scoped_hold hold(lock_);
         turn_.finish();
-        return std::exchange(queue_, nullptr);
+        return detail::exchange(queue_, nullptr);
     }
     /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
     /// begin() takes what turn there is.
@@ -495,7 +496,7 @@ private:
         return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
-        if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
+        if (queue_ == nullptr) queue_ = detail::exchange(fresh.work, nullptr);
         return queue_ != nullptr;
     }
 
@@ -505,7 +506,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, todo);
         if (ends_message(what)) static_cast<void>(end_message(todo));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_, todo);
+            queue_->place(what, detail::exchange(owned, nullptr), books_, todo);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
@@ -547,7 +548,7 @@ private:
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
         if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
-            idle = std::exchange(queue_, nullptr);
+            idle = detail::exchange(queue_, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {

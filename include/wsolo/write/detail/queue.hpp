@@ -11,6 +11,7 @@
 //   has no bytes, may be withdrawn: then one entry more than needed stays.
 // - An entry owns its memory when it may leave or wait out of turn; all others lie in their lane's blocks, in order.
 
+#include "../../core/detail/exchange.hpp"
 #include "accounts.hpp"
 #include "lane.hpp"
 #include "spares.hpp"
@@ -189,7 +190,7 @@ public:
                               (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
-            next = std::exchange(fresh, nullptr);
+            next = detail::exchange(fresh, nullptr);
             spares_.shrink(books.most_kept(held), todo);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
@@ -306,7 +307,7 @@ public:
             scan.bytes += item->size;
         }
         if (item == nullptr) return nullptr;
-        if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
+        if (detail::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
         scan.growth =
@@ -323,7 +324,7 @@ public:
         if (made == nullptr) return;
         scan.last = made;
         made->number = plain->number;
-        made->done = std::exchange(plain->done, {});
+        made->done = detail::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
         if (plain->where == entry::memory::own)
@@ -377,7 +378,7 @@ public:
             for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
                 if (!item->done) continue;
                 if (!todo.has_place()) return true;
-                todo.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+                todo.tell(detail::exchange(item->done, {}), outcome_of(*item, why));
             }
             while (item != nullptr) {
                 if (!todo.has_place()) return true;

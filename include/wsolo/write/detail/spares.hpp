@@ -9,6 +9,7 @@
 // - Last in, first out: what left last is still in the cache.
 // - The outbox's lock is held around every call: memory that is not kept is handed to the errands.
 
+#include "../../core/detail/exchange.hpp"
 #include "errands.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -53,13 +54,13 @@ public:
             return free(empty, todo);
         }
         if (blocks_ != nullptr) bytes_ += empty->capacity;
-        empty->next = std::exchange(blocks_, empty);
+        empty->next = detail::exchange(blocks_, empty);
     }
     /// Precondition: in memory of its own, without a key, and unlinked.
     void keep(entry* old, std::size_t most, errands& todo) noexcept {
         if (!has_room(old->room, most)) return todo.free(old);
         bytes_ += old->room;
-        old->next = std::exchange(entries_, old);
+        old->next = detail::exchange(entries_, old);
     }
 
     /// Keeps no more than `most`. O(1) where that is so already.
