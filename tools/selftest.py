@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 from typing import Dict, List
@@ -313,6 +314,70 @@ class Release(House):
         for name, text in [("a/x.json", '{"a": }'), ("a/x.py", "def"), ("a/x.lua", "f("), ("a/x.yml", "@NOWHERE@")]:
             self.write(f"out/{name}", text)
             self.assertEqual(len(make_packages.problems_in(self.root / "out" / name)), 1, name)
+
+
+class Matrix(unittest.TestCase):
+    """scripts/matrix --releases, where debootstrap and apt only say what they were asked for."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.releases = Path(folder.name, "matrix", "releases")
+        self.said = Path(folder.name, "said")
+        tools = Path(folder.name, "tools")
+        tools.mkdir()
+        for name, body in {
+                "debootstrap": 'mkdir -p "$3/usr/bin" "$3/etc/apt/apt.conf.d" && touch "$3/usr/bin/apt-get"',
+                "chroot": 'case "$*" in *"${REFUSED:-nothing at all}"*) exit 100; esac',
+                "apt-get": "echo mirror:/debian",
+                "apt-config": "printf '%s\\n' 'Acquire::Check-Valid-Until \"false\";' 'Acquire::IndexTargets \"\";'",
+                "unshare": ""}.items():
+            (tools / name).write_text(f'#!/bin/sh\necho "$(basename "$0") $*" >> "{self.said}"\n{body}\n', encoding="utf-8")
+            (tools / name).chmod(0o755)
+        self.tools = tools
+        self.matrix = types.ModuleType("matrix")
+        script = Path(__file__).resolve().parent.parent / "scripts" / "matrix"
+        self.matrix.__dict__["__file__"] = str(script)
+        exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), self.matrix.__dict__)  # it has no .py to import by
+        for change in (mock.patch.dict(os.environ, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}"),
+                       mock.patch.object(self.matrix, "WORK", self.releases.parent), mock.patch.object(os, "geteuid", lambda: 0)):
+            change.start()
+            self.addCleanup(change.stop)
+
+    def asked(self, *words: str) -> List[str]:
+        lines = self.said.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if all(word in line for word in words)]
+
+    def test_each_release_is_fetched_with_this_machine_s_mirror_and_settings(self) -> None:
+        self.matrix.fetch_releases()
+        for release in self.matrix.RELEASES:
+            self.assertEqual(len(self.asked("debootstrap", f" {release} ", "mirror:/debian")), 1)
+            settings = (self.releases / release / "etc/apt/apt.conf.d/00wsolo").read_text(encoding="utf-8")
+            self.assertEqual(settings, 'Acquire::Check-Valid-Until "false";\n')
+
+    def test_a_second_run_fetches_what_the_first_did_not(self) -> None:
+        with mock.patch.dict(os.environ, REFUSED="trixie apt-get update"), self.assertRaisesRegex(self.matrix.Failed, "trixie.*100"):
+            self.matrix.fetch_releases()
+        self.matrix.fetch_releases()
+        self.assertEqual(len(self.asked("chroot", "trixie apt-get update")), 2)  # before anything is installed by old lists
+        self.assertEqual(len(self.asked("chroot", "trixie apt-get install")), 1)
+        self.assertEqual(len(self.asked("debootstrap", " trixie ")), 1)
+
+    def test_what_debootstrap_left_unfinished_is_made_anew(self) -> None:
+        self.matrix.fetch_releases()
+        (self.releases / "sid" / "debootstrap").mkdir()
+        (self.releases / "sid" / "half").touch()
+        self.matrix.fetch_releases()
+        self.assertEqual(len(self.asked("debootstrap", " sid ")), 2)
+        self.assertFalse((self.releases / "sid" / "half").exists())
+
+    def test_says_what_it_needs(self) -> None:
+        with mock.patch.object(os, "geteuid", lambda: 1000), self.assertRaisesRegex(self.matrix.Failed, "for root"):
+            self.matrix.fetch_releases()
+        with mock.patch.dict(os.environ, PATH=str(self.tools)):
+            (self.tools / "debootstrap").unlink()
+            with self.assertRaisesRegex(self.matrix.Failed, "debootstrap is not here"):
+                self.matrix.fetch_releases()
 
 
 class Amalgamation(House):
