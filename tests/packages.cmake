@@ -93,3 +93,23 @@ if(WSOLO_XMAKE)
         "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/xmake.cmake")
     set_tests_properties("${WSOLO_TEST_PREFIX}package.xmake" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
 endif()
+find_program(WSOLO_BAZEL bazel)
+mark_as_advanced(WSOLO_BAZEL)
+if(WSOLO_BAZEL)
+    wsolo_add_package_test(bazel "${CMAKE_COMMAND}" "-DBAZEL=${WSOLO_BAZEL}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        -P "${consumer}/bazel.cmake")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.bazel" PROPERTIES FIXTURES_REQUIRED wsolo_filled
+        SKIP_REGULAR_EXPRESSION "wsolo: skipped: ")
+else()
+    message(STATUS "wsolo: bazel was not found, the test package.bazel is left out")
+endif()
+set(WSOLO_VCPKG "$ENV{VCPKG_ROOT}" CACHE PATH "A vcpkg, for the test package.vcpkg")
+mark_as_advanced(WSOLO_VCPKG)
+if(EXISTS "${WSOLO_VCPKG}/vcpkg")
+    wsolo_add_package_test(vcpkg "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DVCPKG=${WSOLO_VCPKG}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/vcpkg.cmake")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.vcpkg" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
+else()
+    message(STATUS "wsolo: VCPKG_ROOT names no vcpkg, the test package.vcpkg is left out")
+endif()

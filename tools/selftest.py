@@ -315,6 +315,19 @@ class Release(House):
             self.write(f"out/{name}", text)
             self.assertEqual(len(make_packages.problems_in(self.root / "out" / name)), 1, name)
 
+    def test_a_module_in_a_registry_has_the_version(self) -> None:
+        self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
+        self.write("packaging/bazel/modules/wsolo/@VERSION@/source.json", '{"integrity": "@INTEGRITY@"}')
+        self.write("MODULE.bazel", 'module(name = "wsolo")\n')
+        self.write("archive", "bytes")
+        values = make_packages.values_for(self.root, self.root / "archive", "https://where")
+        written = make_packages.fill(self.root, values, self.root / "out")
+        self.assertEqual({path.parent for path in written}, {self.root / "out/bazel/modules/wsolo/1.2.3"})
+        self.assertIn('module(name = "wsolo", version = "1.2.3")', written[-1].read_text(encoding="utf-8"))
+        self.write("MODULE.bazel", 'module(name = "else")\n')
+        with self.assertRaises(SystemExit):
+            make_packages.fill(self.root, values, self.root / "out")
+
 
 class Matrix(unittest.TestCase):
     """scripts/matrix --releases, where debootstrap and apt only say what they were asked for."""
