@@ -52,7 +52,7 @@ wsolo_add_consumer(single_header -DTAKE=single_header)
 # The module, by the newest clang that is here: opt-in, because compilers and CMake differ most in it.
 option(WSOLO_TEST_MODULE "Build the C++20 module and a program that imports it" OFF)
 if(WSOLO_TEST_MODULE)
-    find_program(WSOLO_MODULE_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 REQUIRED)
+    find_program(WSOLO_MODULE_CLANG NAMES clang++-23 clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 REQUIRED)
     wsolo_add_package_test(module "${CMAKE_COMMAND}" "-DCLANG=${WSOLO_MODULE_CLANG}" "-DROOT=${PROJECT_SOURCE_DIR}"
         "-DWORK=${work}" -P "${consumer}/module.cmake")
 endif()
@@ -92,6 +92,8 @@ if(WSOLO_XMAKE)
     wsolo_add_package_test(xmake "${CMAKE_COMMAND}" "-DXMAKE=${WSOLO_XMAKE}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
         "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/xmake.cmake")
     set_tests_properties("${WSOLO_TEST_PREFIX}package.xmake" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
+else()
+    message(STATUS "wsolo: xmake was not found, the test package.xmake is left out")
 endif()
 find_program(WSOLO_BAZEL bazel)
 mark_as_advanced(WSOLO_BAZEL)

@@ -384,6 +384,15 @@ class Matrix(unittest.TestCase):
         self.assertEqual(len(self.asked("debootstrap", " sid ")), 2)
         self.assertFalse((self.releases / "sid" / "half").exists())
 
+    def test_a_row_that_lacks_a_library_is_not_here(self) -> None:
+        place = self.matrix.Place()
+        place.root = self.releases / "empty"
+        rows = {row.name: row for row in self.matrix.rows()}
+        with mock.patch.object(place, "has", lambda tool: True):
+            for name, lacks in (("g++ 12 -m32", "g++-12-multilib"), ("clang 16 libc++", "libc++ 16"),
+                                ("Windows x86-64 (MinGW)", "Catch2 2.13")):
+                self.assertEqual(self.matrix.missing(rows[name], place), [lacks])
+
     def test_says_what_it_needs(self) -> None:
         with mock.patch.object(os, "geteuid", lambda: 1000), self.assertRaisesRegex(self.matrix.Failed, "for root"):
             self.matrix.fetch_releases()
