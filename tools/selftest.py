@@ -384,6 +384,16 @@ class Matrix(unittest.TestCase):
         self.assertEqual(len(self.asked("debootstrap", " sid ")), 2)
         self.assertFalse((self.releases / "sid" / "half").exists())
 
+    def test_the_page_keeps_other_rows_and_sections(self) -> None:
+        page = self.releases.parent.parent / "page.md"
+        page.write_text("# Platforms\n\n## Measured by hand\n\n| a | b |\n|---|---|\n| 1 | 2 |\n", encoding="utf-8")
+        with mock.patch.object(self.matrix, "PAGE", page):
+            for name in ("g++ 12", "g++ 11", "g++ 12"):
+                self.matrix.write_page({**self.matrix.read_page(), name: ["1.2.3", "it | all".replace("|", "\\|"), "today"]})
+            self.assertEqual(list(self.matrix.read_page()), ["g++ 11", "g++ 12"])
+        text = page.read_text(encoding="utf-8")
+        self.assertTrue(text.endswith("\n\n## Measured by hand\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"), text)
+
     def test_a_row_that_lacks_a_library_is_not_here(self) -> None:
         place = self.matrix.Place()
         place.root = self.releases / "empty"
