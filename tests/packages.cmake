@@ -80,6 +80,8 @@ wsolo_add_package_test(filled Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/
     --pack "${work}/wsolo-${PROJECT_VERSION}.tar.gz" --out "${work}/packages")
 set_tests_properties("${WSOLO_TEST_PREFIX}package.filled" PROPERTIES FIXTURES_SETUP wsolo_filled
     ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+wsolo_add_consumer(fetch_archive -DTAKE=fetch_archive "-DARCHIVE=${work}/wsolo-${PROJECT_VERSION}.tar.gz")
+set_tests_properties("${WSOLO_TEST_PREFIX}package.fetch_archive" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
 if(WSOLO_CONAN)
     wsolo_add_package_test(conan_center "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
         "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
