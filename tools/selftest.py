@@ -384,6 +384,12 @@ class Matrix(unittest.TestCase):
         self.assertEqual(len(self.asked("debootstrap", " sid ")), 2)
         self.assertFalse((self.releases / "sid" / "half").exists())
 
+    def test_releases_are_places_for_root_only(self) -> None:
+        self.matrix.fetch_releases()
+        self.assertEqual([place.release for place in self.matrix.places()], ["", *self.matrix.RELEASES])
+        with mock.patch.object(os, "geteuid", lambda: 1000):
+            self.assertEqual([place.release for place in self.matrix.places()], [""])
+
     def test_the_page_keeps_other_rows_and_sections(self) -> None:
         page = self.releases.parent.parent / "page.md"
         page.write_text("# Platforms\n\n## Measured by hand\n\n| a | b |\n|---|---|\n| 1 | 2 |\n", encoding="utf-8")
