@@ -32,7 +32,7 @@ void with_event(unsigned first, std::string_view payload, Use use) {
 #if defined(__unix__) && WSOLO_ENABLE_ASSERTS
 constexpr bool sees_stops = true;
 #else
-constexpr bool sees_stops = false; // without assertions nothing stops, and without fork nothing could be asked
+constexpr bool sees_stops = false; // nothing stops, or no fork shows it
 #endif
 
 /// Whether `misuse` stops the process; true where that can't be seen.
