@@ -52,7 +52,7 @@ wsolo_add_consumer(single_header -DTAKE=single_header)
 # The module, by the newest clang that is here: opt-in, because compilers and CMake differ most in it.
 option(WSOLO_TEST_MODULE "Build the C++20 module and a program that imports it" OFF)
 if(WSOLO_TEST_MODULE)
-    find_program(WSOLO_MODULE_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 REQUIRED)
+    find_program(WSOLO_MODULE_CLANG NAMES clang++-23 clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 REQUIRED)
     wsolo_add_package_test(module "${CMAKE_COMMAND}" "-DCLANG=${WSOLO_MODULE_CLANG}" "-DROOT=${PROJECT_SOURCE_DIR}"
         "-DWORK=${work}" -P "${consumer}/module.cmake")
 endif()
@@ -80,6 +80,8 @@ wsolo_add_package_test(filled Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/
     --pack "${work}/wsolo-${PROJECT_VERSION}.tar.gz" --out "${work}/packages")
 set_tests_properties("${WSOLO_TEST_PREFIX}package.filled" PROPERTIES FIXTURES_SETUP wsolo_filled
     ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+wsolo_add_consumer(fetch_archive -DTAKE=fetch_archive "-DARCHIVE=${work}/wsolo-${PROJECT_VERSION}.tar.gz")
+set_tests_properties("${WSOLO_TEST_PREFIX}package.fetch_archive" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
 if(WSOLO_CONAN)
     wsolo_add_package_test(conan_center "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
         "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
@@ -92,4 +94,26 @@ if(WSOLO_XMAKE)
     wsolo_add_package_test(xmake "${CMAKE_COMMAND}" "-DXMAKE=${WSOLO_XMAKE}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
         "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/xmake.cmake")
     set_tests_properties("${WSOLO_TEST_PREFIX}package.xmake" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
+else()
+    message(STATUS "wsolo: xmake was not found, the test package.xmake is left out")
+endif()
+find_program(WSOLO_BAZEL bazel)
+mark_as_advanced(WSOLO_BAZEL)
+if(WSOLO_BAZEL)
+    wsolo_add_package_test(bazel "${CMAKE_COMMAND}" "-DBAZEL=${WSOLO_BAZEL}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        -P "${consumer}/bazel.cmake")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.bazel" PROPERTIES FIXTURES_REQUIRED wsolo_filled
+        SKIP_REGULAR_EXPRESSION "wsolo: skipped: ")
+else()
+    message(STATUS "wsolo: bazel was not found, the test package.bazel is left out")
+endif()
+set(WSOLO_VCPKG "$ENV{VCPKG_ROOT}" CACHE PATH "A vcpkg, for the test package.vcpkg")
+mark_as_advanced(WSOLO_VCPKG)
+if(EXISTS "${WSOLO_VCPKG}/vcpkg")
+    wsolo_add_package_test(vcpkg "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DVCPKG=${WSOLO_VCPKG}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/vcpkg.cmake")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.vcpkg" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
+else()
+    message(STATUS "wsolo: VCPKG_ROOT names no vcpkg, the test package.vcpkg is left out")
 endif()

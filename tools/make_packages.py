@@ -83,10 +83,25 @@ def fill(root: Path, values: Dict[str, str], out: Path) -> List[Path]:
         text = template.read_text(encoding="utf-8")
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
+            name = Path(str(name).replace(placeholder, value))
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text(text, encoding="utf-8")
         written.append(out / name)
-    return written
+    return written + fill_bazel_module(root, values["@VERSION@"], out)
+
+
+def fill_bazel_module(root: Path, version: str, out: Path) -> List[Path]:
+    """A registry's MODULE.bazel: the root's with the version, without which Bazel refuses it."""
+    ours = root / "MODULE.bazel"
+    module = out / "bazel" / "modules" / "wsolo" / version / "MODULE.bazel"
+    if not ours.is_file() or not module.parent.is_dir():
+        return []
+    nameless, named = 'module(name = "wsolo")', f'module(name = "wsolo", version = "{version}")'
+    lines = [line for line in ours.read_text(encoding="utf-8").splitlines() if "registry's to set" not in line]
+    if nameless not in lines:
+        raise SystemExit(f"packages: MODULE.bazel has no line {nameless}")
+    module.write_text("\n".join(lines).replace(nameless, named) + "\n", encoding="utf-8")
+    return [module]
 
 
 def problems_in(path: Path) -> List[str]:

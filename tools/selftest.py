@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 from typing import Dict, List
@@ -313,6 +314,108 @@ class Release(House):
         for name, text in [("a/x.json", '{"a": }'), ("a/x.py", "def"), ("a/x.lua", "f("), ("a/x.yml", "@NOWHERE@")]:
             self.write(f"out/{name}", text)
             self.assertEqual(len(make_packages.problems_in(self.root / "out" / name)), 1, name)
+
+    def test_a_module_in_a_registry_has_the_version(self) -> None:
+        self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
+        self.write("packaging/bazel/modules/wsolo/@VERSION@/source.json", '{"integrity": "@INTEGRITY@"}')
+        self.write("MODULE.bazel", 'module(name = "wsolo")\n')
+        self.write("archive", "bytes")
+        values = make_packages.values_for(self.root, self.root / "archive", "https://where")
+        written = make_packages.fill(self.root, values, self.root / "out")
+        self.assertEqual({path.parent for path in written}, {self.root / "out/bazel/modules/wsolo/1.2.3"})
+        self.assertIn('module(name = "wsolo", version = "1.2.3")', written[-1].read_text(encoding="utf-8"))
+        self.write("MODULE.bazel", 'module(name = "else")\n')
+        with self.assertRaises(SystemExit):
+            make_packages.fill(self.root, values, self.root / "out")
+
+
+class Matrix(unittest.TestCase):
+    """scripts/matrix --releases, where debootstrap and apt only say what they were asked for."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.releases = Path(folder.name, "matrix", "releases")
+        self.said = Path(folder.name, "said")
+        tools = Path(folder.name, "tools")
+        tools.mkdir()
+        for name, body in {
+                "debootstrap": 'mkdir -p "$3/usr/bin" "$3/etc/apt/apt.conf.d" && touch "$3/usr/bin/apt-get"',
+                "chroot": 'case "$*" in *"${REFUSED:-nothing at all}"*) exit 100; esac',
+                "apt-get": "echo mirror:/debian",
+                "apt-config": "printf '%s\\n' 'Acquire::Check-Valid-Until \"false\";' 'Acquire::IndexTargets \"\";'",
+                "unshare": ""}.items():
+            (tools / name).write_text(f'#!/bin/sh\necho "$(basename "$0") $*" >> "{self.said}"\n{body}\n', encoding="utf-8")
+            (tools / name).chmod(0o755)
+        self.tools = tools
+        self.matrix = types.ModuleType("matrix")
+        script = Path(__file__).resolve().parent.parent / "scripts" / "matrix"
+        self.matrix.__dict__["__file__"] = str(script)
+        exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), self.matrix.__dict__)  # it has no .py to import by
+        for change in (mock.patch.dict(os.environ, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}"),
+                       mock.patch.object(self.matrix, "WORK", self.releases.parent), mock.patch.object(os, "geteuid", lambda: 0)):
+            change.start()
+            self.addCleanup(change.stop)
+
+    def asked(self, *words: str) -> List[str]:
+        lines = self.said.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if all(word in line for word in words)]
+
+    def test_each_release_is_fetched_with_this_machine_s_mirror_and_settings(self) -> None:
+        self.matrix.fetch_releases()
+        for release in self.matrix.RELEASES:
+            self.assertEqual(len(self.asked("debootstrap", f" {release} ", "mirror:/debian")), 1)
+            settings = (self.releases / release / "etc/apt/apt.conf.d/00wsolo").read_text(encoding="utf-8")
+            self.assertEqual(settings, 'Acquire::Check-Valid-Until "false";\n')
+
+    def test_a_second_run_fetches_what_the_first_did_not(self) -> None:
+        with mock.patch.dict(os.environ, REFUSED="trixie apt-get update"), self.assertRaisesRegex(self.matrix.Failed, "trixie.*100"):
+            self.matrix.fetch_releases()
+        self.matrix.fetch_releases()
+        self.assertEqual(len(self.asked("chroot", "trixie apt-get update")), 2)  # before anything is installed by old lists
+        self.assertEqual(len(self.asked("chroot", "trixie apt-get install")), 1)
+        self.assertEqual(len(self.asked("debootstrap", " trixie ")), 1)
+
+    def test_what_debootstrap_left_unfinished_is_made_anew(self) -> None:
+        self.matrix.fetch_releases()
+        (self.releases / "sid" / "debootstrap").mkdir()
+        (self.releases / "sid" / "half").touch()
+        self.matrix.fetch_releases()
+        self.assertEqual(len(self.asked("debootstrap", " sid ")), 2)
+        self.assertFalse((self.releases / "sid" / "half").exists())
+
+    def test_releases_are_places_for_root_only(self) -> None:
+        self.matrix.fetch_releases()
+        self.assertEqual([place.release for place in self.matrix.places()], ["", *self.matrix.RELEASES])
+        with mock.patch.object(os, "geteuid", lambda: 1000):
+            self.assertEqual([place.release for place in self.matrix.places()], [""])
+
+    def test_the_page_keeps_other_rows_and_sections(self) -> None:
+        page = self.releases.parent.parent / "page.md"
+        page.write_text("# Platforms\n\n## Measured by hand\n\n| a | b |\n|---|---|\n| 1 | 2 |\n", encoding="utf-8")
+        with mock.patch.object(self.matrix, "PAGE", page):
+            for name in ("g++ 12", "g++ 11", "g++ 12"):
+                self.matrix.write_page({**self.matrix.read_page(), name: ["1.2.3", "it | all".replace("|", "\\|"), "today"]})
+            self.assertEqual(list(self.matrix.read_page()), ["g++ 11", "g++ 12"])
+        text = page.read_text(encoding="utf-8")
+        self.assertTrue(text.endswith("\n\n## Measured by hand\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"), text)
+
+    def test_a_row_that_lacks_a_library_is_not_here(self) -> None:
+        place = self.matrix.Place()
+        place.root = self.releases / "empty"
+        rows = {row.name: row for row in self.matrix.rows()}
+        with mock.patch.object(place, "has", lambda tool: True):
+            for name, lacks in (("g++ 12 -m32", "g++-12-multilib"), ("clang 16 libc++", "libc++ 16"),
+                                ("Windows x86-64 (MinGW)", "Catch2 2.13")):
+                self.assertEqual(self.matrix.missing(rows[name], place), [lacks])
+
+    def test_says_what_it_needs(self) -> None:
+        with mock.patch.object(os, "geteuid", lambda: 1000), self.assertRaisesRegex(self.matrix.Failed, "for root"):
+            self.matrix.fetch_releases()
+        with mock.patch.dict(os.environ, PATH=str(self.tools)):
+            (self.tools / "debootstrap").unlink()
+            with self.assertRaisesRegex(self.matrix.Failed, "debootstrap is not here"):
+                self.matrix.fetch_releases()
 
 
 class Amalgamation(House):
