@@ -7,6 +7,7 @@ set(ENV{WSOLO_XMAKE_REPOSITORY} "${WORK}/xmake/repository")
 set(ENV{WSOLO_ROOT} "${ROOT}")
 set(ENV{WSOLO_VERSION} "${VERSION}")
 set(ENV{XMAKE_GLOBALDIR} "${WORK}/xmake/global") # nothing of the user's own
+unset(ENV{VCPKG_ROOT}) # which it would look into
 set(ENV{XMAKE_ROOT} y) # it refuses root otherwise
 foreach(step "global;--network=private" "config;-P;.;--yes" "build;-P;." "run;-P;.;consumer")
     execute_process(COMMAND "${XMAKE}" ${step} WORKING_DIRECTORY "${WORK}/xmake/project" COMMAND_ERROR_IS_FATAL ANY)
