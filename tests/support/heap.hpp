@@ -1,6 +1,6 @@
 #pragma once
 // Counts what the program takes from the heap and gives back, to see that nothing was taken; and takes the
-// heap away, to see what then happens. It replaces malloc, so one source file of a program includes it.
+// heap away, to see what then happens. It replaces malloc, by weak definitions: any of a program's source files may include it.
 // Without glibc, or under a sanitizer, all counts stay 0 and the heap stays (WSOLO_TEST_COUNTS_HEAP).
 
 #include "exact_bytes.hpp"
@@ -73,18 +73,18 @@ inline void gave(void* block) {
 } // namespace support::detail
 
 extern "C" {
-void* malloc(std::size_t size) {
+[[gnu::weak]] void* malloc(std::size_t size) {
     return support::detail::may_take() ? support::detail::took(__libc_malloc(size)) : nullptr;
 }
-void* calloc(std::size_t count, std::size_t size) {
+[[gnu::weak]] void* calloc(std::size_t count, std::size_t size) {
     return support::detail::may_take() ? support::detail::took(__libc_calloc(count, size)) : nullptr;
 }
-void* realloc(void* block, std::size_t size) {
+[[gnu::weak]] void* realloc(void* block, std::size_t size) {
     if (!support::detail::may_take()) return nullptr;
     support::detail::gave(block);
     return support::detail::took(__libc_realloc(block, size));
 }
-void free(void* block) {
+[[gnu::weak]] void free(void* block) {
     support::detail::gave(block);
     __libc_free(block);
 }
