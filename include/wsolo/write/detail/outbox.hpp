@@ -103,8 +103,9 @@ public:
             encode(mutable_bytes(queue_->follow(size), size));
         } else {
             if (queue_ != nullptr || !books_.admits_first(size)) return false;
+            const std::size_t room = first_room(size);
             lock_.unlock();
-            work = queue::make_for(size);
+            work = queue::make_for(room);
             lock_.lock();
             if (work == nullptr || queue_ != nullptr || sealed_ || !books_.keeps_order()) return false;
             queue_ = std::exchange(work, nullptr);
@@ -311,6 +312,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
+        note_burst(queue_->held.data_bytes);
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -345,7 +347,10 @@ public:
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
-        if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
+        if (queue_ != nullptr && queue_->is_unused()) {
+            note_burst(queue_->fresh_bytes() + last_burst_ * burst_unit / 2);
+            how.idle = std::exchange(queue_, nullptr);
+        }
         return leave(next_step::released);
     }
 
@@ -583,6 +588,19 @@ private:
         else
             queue_->grant(books_, todo.due);
     }
+    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
+    /// fit into one block then, and to leave in one piece.
+    void note_burst(std::size_t bytes) noexcept {
+        const std::size_t units = bytes / burst_unit + 1;
+        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
+    }
+    /// For a first frame of `size` bytes, and what is likely to follow it.
+    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
+        const std::size_t likely = last_burst_ * burst_unit;
+        const std::size_t most = books_.largest_block();
+        const std::size_t room = likely < most ? likely : most;
+        return room < size ? size : room;
+    }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
         if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
@@ -659,6 +677,9 @@ private:
         return step;
     }
 
+    static constexpr std::size_t burst_unit = 256;
+    static constexpr std::size_t most_burst_units = 32 * 1024 / burst_unit;
+
     queue* queue_ = nullptr; // while busy
     accounts books_;
     basic_spin_lock<Traits> lock_;
@@ -670,6 +691,7 @@ private:
     bool is_dying_ : 1 = false; // the destructor runs
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
+    std::uint8_t last_burst_ = 0; // in units
     int transport_error_ = 0;
     const std::uint32_t max_message_;
 };

@@ -223,6 +223,11 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
+    /// Bytes of the blocks that it took beside the first one, about: each was four times as large as the one before.
+    [[nodiscard]] std::size_t fresh_bytes() const noexcept {
+        return (block_size_ - accounts::least_block) / 3;
+    }
+
     /// Where to write a small frame, which extends_run() or has found room.
     [[nodiscard]] std::byte* place_small(const offer& what, bool extends) noexcept {
         if (!extends) return append_small(what.to, what.size, what.done);

@@ -359,6 +359,37 @@ TEST_CASE("what came during a write of all that was queued is not lost", "[write
     }
 }
 
+TEST_CASE("small frames leave in one piece where as much was written before the writer was idle",
+          "[write][outbox]") {
+    const auto burst = [](fixture& f, int frames, std::size_t size) { // whether it was one piece
+        for (int i = 0; i != frames; ++i) static_cast<void>(f.follow(size));
+        if (f.begin_sole(1'000'000)) {
+            CHECK(f.all.bytes.size() == static_cast<std::size_t>(frames) * size);
+            CHECK(f.settle_sole());
+            return true;
+        }
+        while (f.step() == next_step::write) {
+            if (f.step(f.write_all()) == next_step::released) return false;
+        }
+        FAIL("it does not end");
+        return false;
+    };
+    fixture f;
+    CHECK_FALSE(burst(f, 16, 1000));
+    for (int i = 0; i != 3; ++i) CHECK(burst(f, 16, 1000)); // once it is known
+    CHECK(burst(f, 1, 10));
+    CHECK_FALSE(burst(f, 16, 1000)); // the last burst counts
+    CHECK_FALSE(burst(f, 200, 1000));
+    CHECK_FALSE(burst(f, 60, 1000)); // 32 KiB at most
+    CHECK(burst(f, 32, 1000));
+    wsolo::writer_limits limits;
+    limits.max_bytes = std::size_t{64} * 1024;
+    fixture small(limits);
+    for (int i = 0; i != 3; ++i) CHECK_FALSE(burst(small, 16, 500)); // a sixteenth of the budget at most
+    CHECK(burst(small, 8, 500));
+    CHECK(burst(small, 8, 500));
+}
+
 TEST_CASE("a parked turn is taken by pump or recalled by close, never by a push", "[write][outbox]") {
     fixture f;
     REQUIRE(f.push().owed == wake::hook);
