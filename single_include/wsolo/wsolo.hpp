@@ -6985,6 +6985,8 @@ public:
     /// What is due at `now`. An early or needless call is harmless.
     constexpr heartbeat_actions tick(time_point now) noexcept {
         heartbeat_actions due;
+        due.deadline = deadline();
+        if (now < due.deadline && alive_at_ <= now && beat_interval_ == 0) return due; // most calls
         if (phase_ != phase::stopped) {
             pull_in(now);
             judge(now, due);
@@ -11299,6 +11301,16 @@ public:
             frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
         return fits ? errc::none : errc::queue_full;
     }
+    /// Whether a small data frame is accepted by an idle writer without more ado.
+    [[nodiscard]] bool admits_first(std::size_t size) const noexcept {
+        return keeps_order() && is_inline(size) && charge_of(size) <= max_bytes_;
+    }
+    /// admit() for a small data frame in the entry of the one before it.
+    [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
+        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        return frames < max_frames_ && in_use <= max_bytes_ && charge_of(size, false) <= max_bytes_ - in_use;
+    }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
@@ -11336,6 +11348,10 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
+    [[nodiscard]] bool is_inline(std::size_t size) const noexcept {
+        return size <= least_block / 8 || size <= inline_limit(); // the first one saves the others a division
+    }
+
     /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
         return max_bytes_ / 8 + std::size_t{32} * 1024;
@@ -11360,6 +11376,11 @@ public:
         held.remove(from, done.bytes, done.frames);
         frames_written_ += done.frames;
         bytes_written_ += done.bytes;
+    }
+    /// All that is held is data, and was written.
+    void settle_all(const holdings& held) noexcept {
+        frames_written_ += held.data_frames;
+        bytes_written_ += held.data_bytes;
     }
     /// A queued data frame leaves, unwritten.
     void drop(holdings& held, std::size_t size) noexcept {
@@ -11391,6 +11412,8 @@ public:
         if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
         return above_ = untold_ = true;
     }
+    /// Whether the high mark was reached, and the low one not since.
+    [[nodiscard]] bool is_above() const noexcept { return above_ || untold_; }
     [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
     [[nodiscard]] bool take_climb() noexcept {
         const bool climbed = untold_;
@@ -11717,6 +11740,9 @@ private:
 namespace wsolo::inline WSOLO_ABI::detail {
 
 struct lane {
+    lane() noexcept {
+    } // NOLINT(modernize-use-equals-default): its zeros are stored one by one, not by a loop of bytes
+
     entry_list entries;
     block* filling = nullptr;  ///< where the next small frame goes
     std::size_t taken = 0;     ///< bytes of the first entry
@@ -12122,8 +12148,12 @@ public:
     /// With room for small frames, or, where the first one owns its memory, without: most writers are idle again after it.
     /// nullptr when there is no memory.
     [[nodiscard]] static queue* make(bool with_room = true) noexcept {
-        void* memory = std::malloc(with_room ? heap_bytes : sizeof(queue));
-        return memory == nullptr ? nullptr : ::new (memory) queue(with_room);
+        return make_of(with_room ? heap_bytes : 0);
+    }
+    /// With room for a first frame of `size` bytes, a small one.
+    [[nodiscard]] static queue* make_for(std::size_t size) noexcept {
+        const std::size_t least = sizeof(queue) + sizeof(block) + sizeof(entry) + size;
+        return make_of(least < heap_bytes ? heap_bytes : least);
     }
     static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
@@ -12152,6 +12182,18 @@ public:
         return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
+    /// All that is queued, where that is one entry of data whose outcome was not asked for, of which nothing was written, and nothing
+    /// waits for room or for its turn; nullptr otherwise.
+    [[nodiscard]] const entry* sole() const noexcept {
+        const entry* const item = of(lane_id::data).entries.first();
+        const bool is_sole = item != nullptr && item == of(lane_id::data).entries.last() &&
+                             of(lane_id::pong).entries.empty() && of(lane_id::ping).entries.empty() &&
+                             of(lane_id::greeting).entries.empty() && of(lane_id::data).taken == 0 &&
+                             begun_rest_ == 0 && !has_deferred() && waiters.empty() &&
+                             held.reserved_frames == 0;
+        return is_sole && !item->done && item->kind < entry_kind::encodable ? item : nullptr;
+    }
+
     // ---- in
 
     /// Whether other data than the open message's own waits for that message's end, and leaves it half of the budget.
@@ -12168,9 +12210,8 @@ public:
     /// overtakes nothing.
     [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
                                const accounts& books) const noexcept {
-        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
-               books.keeps_order() && waiters.empty() &&
-               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+        return of(lane_id::data).extends_run(size, done, false) && books.is_inline(size) &&
+               books.keeps_order() && waiters.empty() && books.admits_next(held, size);
     }
     /// Where to write it.
     [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
@@ -12253,17 +12294,21 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
+    /// Bytes of the blocks that it took beside the first one, about: each was four times as large as the one before.
+    [[nodiscard]] std::size_t fresh_bytes() const noexcept {
+        return (block_size_ - accounts::least_block) / 3;
+    }
+
     /// Where to write a small frame, which extends_run() or has found room.
     [[nodiscard]] std::byte* place_small(const offer& what, bool extends) noexcept {
-        lane& to = of(what.to);
+        if (!extends) return append_small(what.to, what.size, what.done);
         held.add(what.to, what.size, 1);
-        if (extends) return to.extend(what.size);
-        entry* const made = to.append(what.size, what.done);
-        if (what.to == lane_id::data) {
-            made->number = next_number_++;
-            ++held.entries;
-        }
-        return made->after();
+        return of(what.to).extend(what.size);
+    }
+    /// Where to write the first one. Precondition: made with room for it, and not used yet.
+    [[nodiscard]] std::byte* place_first(std::size_t size, const on_outcome& done) noexcept {
+        of(lane_id::data).filling = spares_.take_block();
+        return append_small(lane_id::data, size, done);
     }
 
     /// Queues an entry that owns its memory.
@@ -12393,6 +12438,9 @@ public:
         }
     }
 
+    /// A write names the one entry that there is.
+    void note_planned_sole() noexcept { of(lane_id::data).planned = 1; }
+
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& todo) noexcept {
         for (const lane_id id : all_lanes) {
@@ -12452,8 +12500,7 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    explicit queue(bool with_room) noexcept
-        : spares_(with_room ? block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block)) : nullptr) {}
+    explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -12470,6 +12517,23 @@ private:
 
     static constexpr std::size_t heap_bytes =
         1024; // the first small frames lie in what this object leaves of it
+
+    [[nodiscard]] static queue* make_of(std::size_t heap) noexcept {
+        void* memory = std::malloc(heap < sizeof(queue) ? sizeof(queue) : heap);
+        return memory == nullptr ? nullptr : ::new (memory) queue(heap);
+    }
+    [[nodiscard]] block* first_block(std::size_t heap) noexcept {
+        return block::place(this + 1, static_cast<std::uint32_t>(heap - sizeof(queue) - sizeof(block)));
+    }
+    [[nodiscard]] std::byte* append_small(lane_id to, std::size_t size, const on_outcome& done) noexcept {
+        held.add(to, size, 1);
+        entry* const made = of(to).append(size, done);
+        if (to == lane_id::data) {
+            made->number = next_number_++;
+            ++held.entries;
+        }
+        return made->after();
+    }
 
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
@@ -12669,6 +12733,14 @@ struct round {
     queue* idle = nullptr;                   ///< to be destroyed
 };
 
+/// A write of all that is queued, which is one entry.
+struct sole_write {
+    std::size_t most = 0; ///< bytes of one write; 0: none is to be found
+    const_bytes bytes{};  ///< empty: there is more to it
+    std::uint32_t frames = 0;
+    bool is_one = false; ///< one frame, or frames back to back
+};
+
 /// Each function takes the lock itself; those below "the running thread" are for the turn's holder.
 template <class Traits>
 class outbox {
@@ -12691,23 +12763,35 @@ public:
         return push_locked(what, owned, encode, make, todo);
     }
 
-    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
-    /// nothing, and the lock is held for push_locked().
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided, because it follows
+    /// others in their entry, or is the first of an idle writer. False: it did nothing, and the lock is held for push_locked(), to
+    /// which `work` is given.
     template <class Encode>
     [[nodiscard]] bool try_follow_or_stay_locked(std::size_t size, const on_outcome& done, Encode& encode,
-                                                 wake& owed) noexcept {
+                                                 wake& owed, queue*& work) noexcept {
         lock_.lock();
-        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
-        encode(mutable_bytes(queue_->follow(size), size));
+        if (sealed_) return false;
+        if (queue_ != nullptr && queue_->follows(size, done, books_)) {
+            encode(mutable_bytes(queue_->follow(size), size));
+        } else {
+            if (queue_ != nullptr || !books_.admits_first(size)) return false;
+            const std::size_t room = first_room(size);
+            lock_.unlock();
+            work = queue::make_for(room);
+            lock_.lock();
+            if (work == nullptr || queue_ != nullptr || sealed_ || !books_.keeps_order()) return false;
+            queue_ = std::exchange(work, nullptr);
+            encode(mutable_bytes(queue_->place_first(size, done), size));
+        }
         owed = turn_after_data();
         lock_.unlock();
         return true;
     }
-    /// push(), with the lock held already. It is free afterwards.
+    /// push(), with the lock held already. It is free afterwards. `work`: a queue that is there if one is needed, or null.
     template <class Encode, class Make>
-    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
-                            errands& todo) noexcept {
-        fresh_memory fresh;
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make, errands& todo,
+                            queue* work = nullptr) noexcept {
+        fresh_memory fresh(work);
         push_result result;
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, todo);
@@ -12859,10 +12943,14 @@ public:
 
     // ---- the running thread
 
-    /// Takes the turn, or says what pump() answers instead, in one look.
-    [[nodiscard]] bool begin(pump_result& instead) noexcept {
+    /// Takes the turn, or says what pump() answers instead, in one look. Where all that is queued is one entry, and nothing has to be
+    /// decided, `found` names it for a write.
+    [[nodiscard]] bool begin(pump_result& instead, sole_write& found) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_.begin() || turn_.resume()) return true;
+        if (turn_.begin() || turn_.resume()) {
+            find_sole(found);
+            return true;
+        }
         switch (turn_.state()) {
         case turn_state::running: instead = {pump_status::busy}; break;
         case turn_state::gated: instead = {pump_status::busy, gate_deadline()}; break;
@@ -12884,6 +12972,23 @@ public:
     [[nodiscard]] bool begin_claimed() noexcept {
         const scoped_hold hold(lock_);
         return turn_.begin();
+    }
+
+    [[nodiscard]] bool begin(pump_result& instead) noexcept {
+        sole_write none;
+        return begin(instead, none);
+    }
+    /// After a write of what begin() found, which took these bytes, all of them. True: nothing came meanwhile, the turn is free, and the
+    /// writer not to be touched; `idle` is to be destroyed. False: it did nothing.
+    [[nodiscard]] bool settle_sole(std::size_t bytes, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        const entry* const item = sole();
+        if (item == nullptr || item->size != bytes) return false;
+        note_burst(queue_->held.data_bytes);
+        books_.settle_all(queue_->held);
+        idle = std::exchange(queue_, nullptr); // with the entry
+        turn_.release();
+        return true;
     }
 
     /// Settles the last write and decides what is next. `todo` is to be run in any case. `Encodes`: whether there is an encoder.
@@ -12914,7 +13019,10 @@ public:
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
-        if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
+        if (queue_ != nullptr && queue_->is_unused()) {
+            note_burst(queue_->fresh_bytes() + last_burst_ * burst_unit / 2);
+            how.idle = std::exchange(queue_, nullptr);
+        }
         return leave(next_step::released);
     }
 
@@ -13026,7 +13134,7 @@ private:
         queue* idle = nullptr; ///< not needed any more
         std::uint32_t block_size = 0;
 
-        fresh_memory() = default;
+        explicit fresh_memory(queue* found) noexcept : work(found) {}
         fresh_memory(const fresh_memory&) = delete;
         fresh_memory& operator=(const fresh_memory&) = delete;
         ~fresh_memory() {
@@ -13152,6 +13260,19 @@ private:
         else
             queue_->grant(books_, todo.due);
     }
+    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
+    /// fit into one block then, and to leave in one piece.
+    void note_burst(std::size_t bytes) noexcept {
+        const std::size_t units = bytes / burst_unit + 1;
+        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
+    }
+    /// For a first frame of `size` bytes, and what is likely to follow it.
+    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
+        const std::size_t likely = last_burst_ * burst_unit;
+        const std::size_t most = books_.largest_block();
+        const std::size_t room = likely < most ? likely : most;
+        return room < size ? size : room;
+    }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
         if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
@@ -13173,6 +13294,18 @@ private:
     }
     [[nodiscard]] wake claim() noexcept { return corks_ == 0 && turn_.claim() ? wake::hook : wake::nothing; }
     [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
+
+    [[nodiscard]] const entry* sole() const noexcept {
+        return queue_ == nullptr || sealed_ || books_.is_above() ? nullptr : queue_->sole();
+    }
+    void find_sole(sole_write& found) noexcept {
+        const entry* const item = found.most == 0 ? nullptr : sole();
+        if (item == nullptr || item->size > found.most) return;
+        queue_->note_planned_sole();
+        found.bytes = {item->bytes, item->size};
+        found.frames = item->frames;
+        found.is_one = item->kind != entry_kind::run;
+    }
 
     /// True when something was waiting for the message's end.
     bool end_message(errands& todo) noexcept {
@@ -13216,6 +13349,9 @@ private:
         return step;
     }
 
+    static constexpr std::size_t burst_unit = 256;
+    static constexpr std::size_t most_burst_units = 32 * 1024 / burst_unit;
+
     queue* queue_ = nullptr; // while busy
     accounts books_;
     basic_spin_lock<Traits> lock_;
@@ -13227,6 +13363,7 @@ private:
     bool is_dying_ : 1 = false; // the destructor runs
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
+    std::uint8_t last_burst_ = 0; // in units
     int transport_error_ = 0;
     const std::uint32_t max_message_;
 };
@@ -13514,16 +13651,29 @@ inline void account(const batch& plan, queue& work, const drive_options& options
 
 /// A transport that throws has failed.
 template <transport Transport>
-io_result call_write(Transport& connection, const batch& plan, time_point deadline) {
+io_result call_write(Transport& connection, std::span<const const_bytes> parts, time_point deadline) {
 #if WSOLO_HAS_EXCEPTIONS
     try {
-        return connection.write(plan.parts(), deadline);
+        return connection.write(parts, deadline);
     } catch (...) {
         return {io_status::failed};
     }
 #else
-    return connection.write(plan.parts(), deadline);
+    return connection.write(parts, deadline);
 #endif
+}
+
+/// What became of a write that was tried at `tried`, and into `done` what it took.
+template <class Traits>
+written judge_write(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                    time_point drain_deadline, time_point tried, taken& done) noexcept {
+    written made;
+    const bool is_whole = io.transferred == plan.bytes();
+    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
+    made.error = verdict_of_write(io, work, drain_deadline, tried);
+    made.is_blocked = io.status == io_status::would_block;
+    made.transport_error = io.error;
+    return made;
 }
 
 /// A whole write, and into `done` what it took. No lock is held.
@@ -13532,14 +13682,8 @@ written write_once(Transport& connection, const batch& plan, queue& work, const 
                    time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
     const time_point deadline = earlier(write_deadline_from(work, options, tried), drain_deadline);
-    const io_result io = call_write(connection, plan, deadline);
-    written made;
-    const bool is_whole = io.transferred == plan.bytes();
-    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
-    made.error = verdict_of_write(io, work, drain_deadline, tried);
-    made.is_blocked = io.status == io_status::would_block;
-    made.transport_error = io.error;
-    return made;
+    return judge_write<Traits>(plan, work, options, call_write(connection, plan.parts(), deadline),
+                               drain_deadline, tried, done);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -13798,7 +13942,14 @@ public:
 
     pump_result pump() {
         pump_result instead;
-        if (box.begin(instead)) return run();
+        sole_write sole;
+        if constexpr (!completes) sole.most = bound_of(std::size_t{options_.max_gather.get()});
+        if (box.begin(instead, sole)) {
+            if constexpr (!completes) {
+                if (!sole.bytes.empty()) return run_sole(sole);
+            }
+            return run();
+        }
         const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
         return is_due && expire_gate() ? run() : instead;
     }
@@ -13865,16 +14016,42 @@ private:
         return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
     }
 
-    /// Precondition: the turn is this thread's.
+    /// Precondition of these three: the turn is this thread's. The usual case on its own: one write takes all that is queued.
+    pump_result run_sole(const sole_write& sole) {
+        const scope inside(this);
+        const time_point tried = Traits::clock::now();
+        const time_point deadline = write_deadline_from(box.work(), options_, tried);
+        const io_result io = call_write(transport_, {&sole.bytes, 1}, deadline);
+        queue* idle = nullptr;
+        if (io.status == io_status::ok && io.transferred == sole.bytes.size() &&
+            box.settle_sole(sole.bytes.size(), idle)) {
+            queue::destroy(idle);
+            return {pump_status::idle};
+        }
+        return run_after(sole, io, tried);
+    }
+    /// There is more to it: it goes on as if it had come the long way.
+    [[gnu::noinline]] pump_result run_after(const sole_write& sole, const io_result& io, time_point tried) {
+        batch plan(sole.most);
+        plan.clear();
+        plan.add(lane_id::data, sole.bytes, sole.frames, sole.is_one);
+        round now;
+        const written last =
+            judge_write<Traits>(plan, box.work(), options_, io, no_deadline, tried, now.done);
+        return run_on(plan, now, last);
+    }
     pump_result run() {
         const scope inside(this);
-        const std::uint32_t quantum = options_.pump_quantum.get();
-        std::size_t bytes = 0, frames = 0, saved = 0;
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
         batch plan(bound_of(std::size_t{options_.max_gather.get()}));
         plan.clear();
+        return run_on(plan, now, last);
+    }
+    [[gnu::noinline]] pump_result run_on(batch& plan, round& now, written last) {
+        const std::uint32_t quantum = options_.pump_quantum.get();
+        std::size_t bytes = 0, frames = 0, saved = 0;
         for (;;) {
             bytes += now.done.bytes();
             frames += now.done.frames();
@@ -14504,8 +14681,9 @@ private:
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::wake owed{};
-        if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed))
-            return push_data_locked(size, on_done, encode, make);
+        detail::queue* work = nullptr;
+        if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed, work))
+            return push_data_locked(size, on_done, encode, make, work);
         drive_.rouse(owed);
         return errc::none;
     }
@@ -14524,12 +14702,12 @@ private:
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
-    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
-                                            Make& make) {
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode, Make& make,
+                                            detail::queue* work) {
         detail::entry* owned = nullptr;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo, work);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
@@ -16587,14 +16765,17 @@ public:
 
     /// False: it comes faster than it may.
     [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
-        if (!limits_) return true;
+        return !limits_ || take_of(of, count, now);
+    }
+
+private:
+    [[gnu::noinline]] bool take_of(kind of, std::uint64_t count, time_point now) noexcept {
         rate_limit& limit = of == kind::messages ? limits_->messages
                             : of == kind::bytes  ? limits_->bytes
                                                  : limits_->control_frames;
         return limit.take(count, now);
     }
 
-private:
     struct limits {
         limits(const reading_rate& bound, time_point start) noexcept
             : messages(bound.messages, start),
@@ -16782,6 +16963,12 @@ public:
         return refused;
     }
 
+    /// The short road of a handler that is lent its messages. Precondition: run.can_handle().
+    void lend(Whole& whole, bool is_text, const_bytes payload, run_type& run) {
+        const lent_message lent(is_text, payload);
+        run.handle(payload.size(), [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+    }
+
     // ---- the handling thread's
 
     /// Handles what is queued, up to the quantum.
@@ -16816,11 +17003,10 @@ private:
     }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
-        const std::size_t size = payload.size();
         if constexpr (takes_lent<Handler, Whole>) {
-            const lent_message lent(is_text, payload);
-            run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+            lend(whole, is_text, payload, run);
         } else {
+            const std::size_t size = payload.size();
             if (!keep(payload, own)) return errc::out_of_memory;
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
@@ -17426,7 +17612,7 @@ private:
     [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
 
     /// No more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+    [[gnu::noinline]] void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
         const bool is_too_much = kept_.size() + bytes.size() > messages().max_bytes();
         const errc error = is_unasked && is_too_much ? errc::inbox_overflow
                            : kept_.append(bytes)     ? errc::none
@@ -17436,7 +17622,7 @@ private:
         stop_reading(error, now);
     }
     /// What follows is not looked at: there is a gap, or no more is wanted.
-    void stop_reading(errc why, time_point now) {
+    [[gnu::noinline]] void stop_reading(errc why, time_point now) {
         has_stopped_reading_ = true;
         end_.on_unreadable(now);
         end_messages();
@@ -17496,6 +17682,16 @@ private:
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? texts_received_ : binaries_received_);
+        if constexpr (handling::has_short_road && detail::takes_lent<Handler, endpoint> &&
+                      !detail::compresses<Handler>) {
+            if (run.can_handle()) { // the usual case on its own
+                bytes_received_ += found.payload().size();
+                return messages_.lend(*this, found.is_text(), found.payload(), run);
+            }
+        }
+        deliver_own(found, run, now);
+    }
+    [[gnu::noinline]] void deliver_own(const event& found, typename handling::run_type& run, time_point now) {
         const_bytes payload = found.payload();
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
