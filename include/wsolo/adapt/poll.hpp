@@ -241,7 +241,8 @@ private:
                     return settle((events & broken) != 0 ? ws_.abort(errc::connection_lost) : ws_.run());
             }
             const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
-            if (wants_read_ && (events & (stream_.read_needs() | broken)) != 0) read();
+            const bool is_settled = wants_read_ && (events & (stream_.read_needs() | broken)) != 0 && read();
+            if (is_settled && !may_write) return; // most turns
             if (may_write && stream_.has_unwritten()) stream_.flush();
             if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
@@ -250,7 +251,7 @@ private:
             if constexpr (!is_server) {
                 if (connecting_.is_under_way) return watch_connecting();
             }
-            if (wants_read_ && stream_.has_read_ahead()) read();
+            if (wants_read_ && stream_.has_read_ahead()) static_cast<void>(read());
             if (is_gone) return;
             const bool is_late = is_server && loop().stop_is_told_ && ws_.opened() == nullptr;
             settle(is_late ? ws_.close() : ws_.run());
@@ -279,16 +280,18 @@ private:
             if (!loop().watch(*this, POLLOUT)) return settle(ws_.abort(errc::out_of_memory));
             loop().call_at(*this, connecting_.by);
         }
-        void read() {
+        /// False: there was nothing to read.
+        bool read() {
             const mutable_bytes buffer = loop().buffer();
             if (buffer.empty()) return settle(ws_.abort(errc::out_of_memory));
             const read_result got = stream_.read(buffer);
             switch (got.status) {
-            case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
-            case read_status::end: return settle(ws_.end_of_input());
-            case read_status::failed: return settle(ws_.end_of_input(errc::connection_lost));
-            case read_status::not_now: return;
+            case read_status::some: settle(ws_.receive(buffer.first(got.size))); return true;
+            case read_status::end: settle(ws_.end_of_input()); return true;
+            case read_status::failed: settle(ws_.end_of_input(errc::connection_lost)); return true;
+            case read_status::not_now: break;
             }
+            return false;
         }
         void settle(endpoint_wants wants) {
             unsigned wanted = wants.read ? stream_.read_needs() : 0U;

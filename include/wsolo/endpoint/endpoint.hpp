@@ -376,7 +376,7 @@ private:
     [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || are_replies_full(); }
 
     /// No more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+    [[gnu::noinline]] void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
         const bool is_too_much = kept_.size() + bytes.size() > messages().max_bytes();
         const errc error = is_unasked && is_too_much ? errc::inbox_overflow
                            : kept_.append(bytes)     ? errc::none
@@ -386,7 +386,7 @@ private:
         stop_reading(error, now);
     }
     /// What follows is not looked at: there is a gap, or no more is wanted.
-    void stop_reading(errc why, time_point now) {
+    [[gnu::noinline]] void stop_reading(errc why, time_point now) {
         has_stopped_reading_ = true;
         end().on_unreadable(now);
         end_messages();
@@ -447,6 +447,16 @@ private:
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? texts_received_ : binaries_received_);
+        if constexpr (handling::has_short_road && detail::takes_lent<Handler, endpoint> &&
+                      !detail::compresses<Handler>) {
+            if (run.can_handle()) { // the usual case on its own
+                bytes_received_ += found.payload().size();
+                return messages_.lend(*this, found.is_text(), found.payload(), run);
+            }
+        }
+        deliver_own(found, run, now);
+    }
+    [[gnu::noinline]] void deliver_own(const event& found, typename handling::run_type& run, time_point now) {
         const_bytes payload = found.payload();
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)

@@ -205,6 +205,8 @@ public:
     /// What is due at `now`. An early or needless call is harmless.
     constexpr heartbeat_actions tick(time_point now) noexcept {
         heartbeat_actions due;
+        due.deadline = deadline();
+        if (now < due.deadline && alive_at_ <= now && beat_interval_ == 0) return due; // most calls
         if (phase_ != phase::stopped) {
             pull_in(now);
             judge(now, due);

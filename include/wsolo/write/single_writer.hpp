@@ -401,8 +401,9 @@ private:
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::wake owed{};
-        if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed))
-            return push_data_locked(size, on_done, encode, make);
+        detail::queue* work = nullptr;
+        if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed, work))
+            return push_data_locked(size, on_done, encode, make, work);
         drive_.rouse(owed);
         return errc::none;
     }
@@ -421,12 +422,12 @@ private:
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
-    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
-                                            Make& make) {
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode, Make& make,
+                                            detail::queue* work) {
         detail::entry* owned = nullptr;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo, work);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }

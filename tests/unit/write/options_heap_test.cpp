@@ -519,16 +519,22 @@ TEST_CASE("an idle writer owns no queue: after a gate without sends, and after a
     }
     CHECK(support::heap_now().held == before);
     if (!WSOLO_TEST_COUNTS_HEAP) return;
-    const std::string text(1500, 'x'); // does not fit beside the queue: takes a block
-    errc how = errc::none;
-    const long held = support::heap_now().held;
-    {
-        const support::no_heap none(1);
-        how = out.send_text(text);
+    // A small first frame lies beside the queue: one block. A large one owns its memory: two.
+    for (const auto& [size, blocks] : {std::pair{13, 1}, std::pair{1500, 1}, std::pair{3000, 2}}) {
+        const std::string text(static_cast<std::size_t>(size), 'x');
+        for (int found = 0; found <= blocks; ++found) {
+            errc how = errc::none;
+            const long held = support::heap_now().held;
+            {
+                const support::no_heap none(found);
+                how = out.send_text(text);
+            }
+            const long then = support::heap_now().held;
+            CHECK(how == (found == blocks ? errc::none : errc::out_of_memory));
+            if (found != blocks) CHECK(then == held);
+        }
+        CHECK(out.pump().status == pump_status::idle);
     }
-    const long then = support::heap_now().held;
-    CHECK(how == errc::out_of_memory);
-    CHECK(then == held);
 }
 
 TEST_CASE("an idle writer takes no room for small frames where the first frame owns its memory",

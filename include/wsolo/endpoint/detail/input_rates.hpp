@@ -27,14 +27,17 @@ public:
 
     /// False: it comes faster than it may.
     [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
-        if (!limits_) return true;
+        return !limits_ || take_of(of, count, now);
+    }
+
+private:
+    [[gnu::noinline]] bool take_of(kind of, std::uint64_t count, time_point now) noexcept {
         rate_limit& limit = of == kind::messages ? limits_->messages
                             : of == kind::bytes  ? limits_->bytes
                                                  : limits_->control_frames;
         return limit.take(count, now);
     }
 
-private:
     struct limits {
         limits(const reading_rate& bound, time_point start) noexcept
             : messages(bound.messages, start),

@@ -72,6 +72,12 @@ public:
         return refused;
     }
 
+    /// The short road of a handler that is lent its messages. Precondition: run.can_handle().
+    void lend(Whole& whole, bool is_text, const_bytes payload, run_type& run) {
+        const lent_message lent(is_text, payload);
+        run.handle(payload.size(), [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+    }
+
     // ---- the handling thread's
 
     /// Handles what is queued, up to the quantum.
@@ -106,11 +112,10 @@ private:
     }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
-        const std::size_t size = payload.size();
         if constexpr (takes_lent<Handler, Whole>) {
-            const lent_message lent(is_text, payload);
-            run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+            lend(whole, is_text, payload, run);
         } else {
+            const std::size_t size = payload.size();
             if (!keep(payload, own)) return errc::out_of_memory;
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));

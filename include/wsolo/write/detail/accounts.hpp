@@ -95,6 +95,16 @@ public:
             frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
         return fits ? errc::none : errc::queue_full;
     }
+    /// Whether a small data frame is accepted by an idle writer without more ado.
+    [[nodiscard]] bool admits_first(std::size_t size) const noexcept {
+        return keeps_order() && is_inline(size) && charge_of(size) <= max_bytes_;
+    }
+    /// admit() for a small data frame in the entry of the one before it.
+    [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
+        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        return frames < max_frames_ && in_use <= max_bytes_ && charge_of(size, false) <= max_bytes_ - in_use;
+    }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
@@ -132,6 +142,10 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
+    [[nodiscard]] bool is_inline(std::size_t size) const noexcept {
+        return size <= least_block / 8 || size <= inline_limit(); // the first one saves the others a division
+    }
+
     /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
         return max_bytes_ / 8 + std::size_t{32} * 1024;
@@ -156,6 +170,11 @@ public:
         held.remove(from, done.bytes, done.frames);
         frames_written_ += done.frames;
         bytes_written_ += done.bytes;
+    }
+    /// All that is held is data, and was written.
+    void settle_all(const holdings& held) noexcept {
+        frames_written_ += held.data_frames;
+        bytes_written_ += held.data_bytes;
     }
     /// A queued data frame leaves, unwritten.
     void drop(holdings& held, std::size_t size) noexcept {
@@ -187,6 +206,8 @@ public:
         if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
         return above_ = untold_ = true;
     }
+    /// Whether the high mark was reached, and the low one not since.
+    [[nodiscard]] bool is_above() const noexcept { return above_ || untold_; }
     [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
     [[nodiscard]] bool take_climb() noexcept {
         const bool climbed = untold_;

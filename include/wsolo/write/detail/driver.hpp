@@ -97,7 +97,14 @@ public:
 
     pump_result pump() {
         pump_result instead;
-        if (box.begin(instead)) return run();
+        sole_write sole;
+        if constexpr (!completes) sole.most = bound_of(std::size_t{options_.max_gather.get()});
+        if (box.begin(instead, sole)) {
+            if constexpr (!completes) {
+                if (!sole.bytes.empty()) return run_sole(sole);
+            }
+            return run();
+        }
         const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
         return is_due && expire_gate() ? run() : instead;
     }
@@ -164,16 +171,42 @@ private:
         return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
     }
 
-    /// Precondition: the turn is this thread's.
+    /// Precondition of these three: the turn is this thread's. The usual case on its own: one write takes all that is queued.
+    pump_result run_sole(const sole_write& sole) {
+        const scope inside(this);
+        const time_point tried = Traits::clock::now();
+        const time_point deadline = write_deadline_from(box.work(), options_, tried);
+        const io_result io = call_write(transport_, {&sole.bytes, 1}, deadline);
+        queue* idle = nullptr;
+        if (io.status == io_status::ok && io.transferred == sole.bytes.size() &&
+            box.settle_sole(sole.bytes.size(), idle)) {
+            queue::destroy(idle);
+            return {pump_status::idle};
+        }
+        return run_after(sole, io, tried);
+    }
+    /// There is more to it: it goes on as if it had come the long way.
+    [[gnu::noinline]] pump_result run_after(const sole_write& sole, const io_result& io, time_point tried) {
+        batch plan(sole.most);
+        plan.clear();
+        plan.add(lane_id::data, sole.bytes, sole.frames, sole.is_one);
+        round now;
+        const written last =
+            judge_write<Traits>(plan, box.work(), options_, io, no_deadline, tried, now.done);
+        return run_on(plan, now, last);
+    }
     pump_result run() {
         const scope inside(this);
-        const std::uint32_t quantum = options_.pump_quantum.get();
-        std::size_t bytes = 0, frames = 0, saved = 0;
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
         batch plan(bound_of(std::size_t{options_.max_gather.get()}));
         plan.clear();
+        return run_on(plan, now, last);
+    }
+    [[gnu::noinline]] pump_result run_on(batch& plan, round& now, written last) {
+        const std::uint32_t quantum = options_.pump_quantum.get();
+        std::size_t bytes = 0, frames = 0, saved = 0;
         for (;;) {
             bytes += now.done.bytes();
             frames += now.done.frames();

@@ -13,6 +13,9 @@
 namespace wsolo::inline WSOLO_ABI::detail {
 
 struct lane {
+    lane() noexcept {
+    } // NOLINT(modernize-use-equals-default): its zeros are stored one by one, not by a loop of bytes
+
     entry_list entries;
     block* filling = nullptr;  ///< where the next small frame goes
     std::size_t taken = 0;     ///< bytes of the first entry

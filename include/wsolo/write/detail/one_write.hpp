@@ -79,16 +79,29 @@ inline void account(const batch& plan, queue& work, const drive_options& options
 
 /// A transport that throws has failed.
 template <transport Transport>
-io_result call_write(Transport& connection, const batch& plan, time_point deadline) {
+io_result call_write(Transport& connection, std::span<const const_bytes> parts, time_point deadline) {
 #if WSOLO_HAS_EXCEPTIONS
     try {
-        return connection.write(plan.parts(), deadline);
+        return connection.write(parts, deadline);
     } catch (...) {
         return {io_status::failed};
     }
 #else
-    return connection.write(plan.parts(), deadline);
+    return connection.write(parts, deadline);
 #endif
+}
+
+/// What became of a write that was tried at `tried`, and into `done` what it took.
+template <class Traits>
+written judge_write(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                    time_point drain_deadline, time_point tried, taken& done) noexcept {
+    written made;
+    const bool is_whole = io.transferred == plan.bytes();
+    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
+    made.error = verdict_of_write(io, work, drain_deadline, tried);
+    made.is_blocked = io.status == io_status::would_block;
+    made.transport_error = io.error;
+    return made;
 }
 
 /// A whole write, and into `done` what it took. No lock is held.
@@ -97,14 +110,8 @@ written write_once(Transport& connection, const batch& plan, queue& work, const 
                    time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
     const time_point deadline = earlier(write_deadline_from(work, options, tried), drain_deadline);
-    const io_result io = call_write(connection, plan, deadline);
-    written made;
-    const bool is_whole = io.transferred == plan.bytes();
-    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
-    made.error = verdict_of_write(io, work, drain_deadline, tried);
-    made.is_blocked = io.status == io_status::would_block;
-    made.transport_error = io.error;
-    return made;
+    return judge_write<Traits>(plan, work, options, call_write(connection, plan.parts(), deadline),
+                               drain_deadline, tried, done);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -62,6 +62,14 @@ struct round {
     queue* idle = nullptr;                   ///< to be destroyed
 };
 
+/// A write of all that is queued, which is one entry.
+struct sole_write {
+    std::size_t most = 0; ///< bytes of one write; 0: none is to be found
+    const_bytes bytes{};  ///< empty: there is more to it
+    std::uint32_t frames = 0;
+    bool is_one = false; ///< one frame, or frames back to back
+};
+
 /// Each function takes the lock itself; those below "the running thread" are for the turn's holder.
 template <class Traits>
 class outbox {
@@ -84,23 +92,35 @@ public:
         return push_locked(what, owned, encode, make, todo);
     }
 
-    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
-    /// nothing, and the lock is held for push_locked().
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided, because it follows
+    /// others in their entry, or is the first of an idle writer. False: it did nothing, and the lock is held for push_locked(), to
+    /// which `work` is given.
     template <class Encode>
     [[nodiscard]] bool try_follow_or_stay_locked(std::size_t size, const on_outcome& done, Encode& encode,
-                                                 wake& owed) noexcept {
+                                                 wake& owed, queue*& work) noexcept {
         lock_.lock();
-        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
-        encode(mutable_bytes(queue_->follow(size), size));
+        if (sealed_) return false;
+        if (queue_ != nullptr && queue_->follows(size, done, books_)) {
+            encode(mutable_bytes(queue_->follow(size), size));
+        } else {
+            if (queue_ != nullptr || !books_.admits_first(size)) return false;
+            const std::size_t room = first_room(size);
+            lock_.unlock();
+            work = queue::make_for(room);
+            lock_.lock();
+            if (work == nullptr || queue_ != nullptr || sealed_ || !books_.keeps_order()) return false;
+            queue_ = std::exchange(work, nullptr);
+            encode(mutable_bytes(queue_->place_first(size, done), size));
+        }
         owed = turn_after_data();
         lock_.unlock();
         return true;
     }
-    /// push(), with the lock held already. It is free afterwards.
+    /// push(), with the lock held already. It is free afterwards. `work`: a queue that is there if one is needed, or null.
     template <class Encode, class Make>
-    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
-                            errands& todo) noexcept {
-        fresh_memory fresh;
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make, errands& todo,
+                            queue* work = nullptr) noexcept {
+        fresh_memory fresh(work);
         push_result result;
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, todo);
@@ -252,10 +272,14 @@ public:
 
     // ---- the running thread
 
-    /// Takes the turn, or says what pump() answers instead, in one look.
-    [[nodiscard]] bool begin(pump_result& instead) noexcept {
+    /// Takes the turn, or says what pump() answers instead, in one look. Where all that is queued is one entry, and nothing has to be
+    /// decided, `found` names it for a write.
+    [[nodiscard]] bool begin(pump_result& instead, sole_write& found) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_.begin() || turn_.resume()) return true;
+        if (turn_.begin() || turn_.resume()) {
+            find_sole(found);
+            return true;
+        }
         switch (turn_.state()) {
         case turn_state::running: instead = {pump_status::busy}; break;
         case turn_state::gated: instead = {pump_status::busy, gate_deadline()}; break;
@@ -277,6 +301,23 @@ public:
     [[nodiscard]] bool begin_claimed() noexcept {
         const scoped_hold hold(lock_);
         return turn_.begin();
+    }
+
+    [[nodiscard]] bool begin(pump_result& instead) noexcept {
+        sole_write none;
+        return begin(instead, none);
+    }
+    /// After a write of what begin() found, which took these bytes, all of them. True: nothing came meanwhile, the turn is free, and the
+    /// writer not to be touched; `idle` is to be destroyed. False: it did nothing.
+    [[nodiscard]] bool settle_sole(std::size_t bytes, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        const entry* const item = sole();
+        if (item == nullptr || item->size != bytes) return false;
+        note_burst(queue_->held.data_bytes);
+        books_.settle_all(queue_->held);
+        idle = std::exchange(queue_, nullptr); // with the entry
+        turn_.release();
+        return true;
     }
 
     /// Settles the last write and decides what is next. `todo` is to be run in any case. `Encodes`: whether there is an encoder.
@@ -307,7 +348,10 @@ public:
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
-        if (queue_ != nullptr && queue_->is_unused()) how.idle = detail::exchange(queue_, nullptr);
+        if (queue_ != nullptr && queue_->is_unused()) {
+            note_burst(queue_->fresh_bytes() + last_burst_ * burst_unit / 2);
+            how.idle = detail::exchange(queue_, nullptr);
+        }
         return leave(next_step::released);
     }
 
@@ -419,7 +463,7 @@ private:
         queue* idle = nullptr; ///< not needed any more
         std::uint32_t block_size = 0;
 
-        fresh_memory() = default;
+        explicit fresh_memory(queue* found) noexcept : work(found) {}
         fresh_memory(const fresh_memory&) = delete;
         fresh_memory& operator=(const fresh_memory&) = delete;
         ~fresh_memory() {
@@ -545,6 +589,19 @@ private:
         else
             queue_->grant(books_, todo.due);
     }
+    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
+    /// fit into one block then, and to leave in one piece.
+    void note_burst(std::size_t bytes) noexcept {
+        const std::size_t units = bytes / burst_unit + 1;
+        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
+    }
+    /// For a first frame of `size` bytes, and what is likely to follow it.
+    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
+        const std::size_t likely = last_burst_ * burst_unit;
+        const std::size_t most = books_.largest_block();
+        const std::size_t room = likely < most ? likely : most;
+        return room < size ? size : room;
+    }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
         if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
@@ -566,6 +623,18 @@ private:
     }
     [[nodiscard]] wake claim() noexcept { return corks_ == 0 && turn_.claim() ? wake::hook : wake::nothing; }
     [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
+
+    [[nodiscard]] const entry* sole() const noexcept {
+        return queue_ == nullptr || sealed_ || books_.is_above() ? nullptr : queue_->sole();
+    }
+    void find_sole(sole_write& found) noexcept {
+        const entry* const item = found.most == 0 ? nullptr : sole();
+        if (item == nullptr || item->size > found.most) return;
+        queue_->note_planned_sole();
+        found.bytes = {item->bytes, item->size};
+        found.frames = item->frames;
+        found.is_one = item->kind != entry_kind::run;
+    }
 
     /// True when something was waiting for the message's end.
     bool end_message(errands& todo) noexcept {
@@ -609,6 +678,9 @@ private:
         return step;
     }
 
+    static constexpr std::size_t burst_unit = 256;
+    static constexpr std::size_t most_burst_units = 32 * 1024 / burst_unit;
+
     queue* queue_ = nullptr; // while busy
     accounts books_;
     basic_spin_lock<Traits> lock_;
@@ -620,6 +692,7 @@ private:
     bool is_dying_ : 1 = false; // the destructor runs
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
+    std::uint8_t last_burst_ = 0; // in units
     int transport_error_ = 0;
     const std::uint32_t max_message_;
 };

@@ -78,8 +78,12 @@ public:
     /// With room for small frames, or, where the first one owns its memory, without: most writers are idle again after it.
     /// nullptr when there is no memory.
     [[nodiscard]] static queue* make(bool with_room = true) noexcept {
-        void* memory = std::malloc(with_room ? heap_bytes : sizeof(queue));
-        return memory == nullptr ? nullptr : ::new (memory) queue(with_room);
+        return make_of(with_room ? heap_bytes : 0);
+    }
+    /// With room for a first frame of `size` bytes, a small one.
+    [[nodiscard]] static queue* make_for(std::size_t size) noexcept {
+        const std::size_t least = sizeof(queue) + sizeof(block) + sizeof(entry) + size;
+        return make_of(least < heap_bytes ? heap_bytes : least);
     }
     static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
@@ -108,6 +112,18 @@ public:
         return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
+    /// All that is queued, where that is one entry of data whose outcome was not asked for, of which nothing was written, and nothing
+    /// waits for room or for its turn; nullptr otherwise.
+    [[nodiscard]] const entry* sole() const noexcept {
+        const entry* const item = of(lane_id::data).entries.first();
+        const bool is_sole = item != nullptr && item == of(lane_id::data).entries.last() &&
+                             of(lane_id::pong).entries.empty() && of(lane_id::ping).entries.empty() &&
+                             of(lane_id::greeting).entries.empty() && of(lane_id::data).taken == 0 &&
+                             begun_rest_ == 0 && !has_deferred() && waiters.empty() &&
+                             held.reserved_frames == 0;
+        return is_sole && !item->done && item->kind < entry_kind::encodable ? item : nullptr;
+    }
+
     // ---- in
 
     /// Whether other data than the open message's own waits for that message's end, and leaves it half of the budget.
@@ -124,9 +140,8 @@ public:
     /// overtakes nothing.
     [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
                                const accounts& books) const noexcept {
-        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
-               books.keeps_order() && waiters.empty() &&
-               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+        return of(lane_id::data).extends_run(size, done, false) && books.is_inline(size) &&
+               books.keeps_order() && waiters.empty() && books.admits_next(held, size);
     }
     /// Where to write it.
     [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
@@ -209,17 +224,21 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
+    /// Bytes of the blocks that it took beside the first one, about: each was four times as large as the one before.
+    [[nodiscard]] std::size_t fresh_bytes() const noexcept {
+        return (block_size_ - accounts::least_block) / 3;
+    }
+
     /// Where to write a small frame, which extends_run() or has found room.
     [[nodiscard]] std::byte* place_small(const offer& what, bool extends) noexcept {
-        lane& to = of(what.to);
+        if (!extends) return append_small(what.to, what.size, what.done);
         held.add(what.to, what.size, 1);
-        if (extends) return to.extend(what.size);
-        entry* const made = to.append(what.size, what.done);
-        if (what.to == lane_id::data) {
-            made->number = next_number_++;
-            ++held.entries;
-        }
-        return made->after();
+        return of(what.to).extend(what.size);
+    }
+    /// Where to write the first one. Precondition: made with room for it, and not used yet.
+    [[nodiscard]] std::byte* place_first(std::size_t size, const on_outcome& done) noexcept {
+        of(lane_id::data).filling = spares_.take_block();
+        return append_small(lane_id::data, size, done);
     }
 
     /// Queues an entry that owns its memory.
@@ -349,6 +368,9 @@ public:
         }
     }
 
+    /// A write names the one entry that there is.
+    void note_planned_sole() noexcept { of(lane_id::data).planned = 1; }
+
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& todo) noexcept {
         for (const lane_id id : all_lanes) {
@@ -408,8 +430,7 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    explicit queue(bool with_room) noexcept
-        : spares_(with_room ? block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block)) : nullptr) {}
+    explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -426,6 +447,23 @@ private:
 
     static constexpr std::size_t heap_bytes =
         1024; // the first small frames lie in what this object leaves of it
+
+    [[nodiscard]] static queue* make_of(std::size_t heap) noexcept {
+        void* memory = std::malloc(heap < sizeof(queue) ? sizeof(queue) : heap);
+        return memory == nullptr ? nullptr : ::new (memory) queue(heap);
+    }
+    [[nodiscard]] block* first_block(std::size_t heap) noexcept {
+        return block::place(this + 1, static_cast<std::uint32_t>(heap - sizeof(queue) - sizeof(block)));
+    }
+    [[nodiscard]] std::byte* append_small(lane_id to, std::size_t size, const on_outcome& done) noexcept {
+        held.add(to, size, 1);
+        entry* const made = of(to).append(size, done);
+        if (to == lane_id::data) {
+            made->number = next_number_++;
+            ++held.entries;
+        }
+        return made->after();
+    }
 
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }

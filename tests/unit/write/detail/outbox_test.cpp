@@ -55,16 +55,37 @@ struct fixture {
         const auto encode = [](wsolo::mutable_bytes at) { std::memset(at.data(), 0, at.size()); };
         const auto make = [&](entry* kept) { return entry::make_own(size, done, kept); };
         owed = wake::nothing;
-        if (box.try_follow_or_stay_locked(size, done, encode, owed)) return true;
+        wsolo::detail::queue* work = nullptr;
+        if (box.try_follow_or_stay_locked(size, done, encode, owed, work)) return true;
         errands todo;
         entry* owned = nullptr;
-        CHECK(box.push_locked({.size = size, .done = done}, owned, encode, make, todo).error == expected);
+        CHECK(box.push_locked({.size = size, .done = done}, owned, encode, make, todo, work).error ==
+              expected);
         entry::destroy(owned);
         todo.run();
         return false;
     }
 
     bool begin() { return box.begin(instead); }
+    /// Takes the turn: whether all that is queued is one entry, which is then in `all`.
+    bool begin_sole(std::size_t most = 1000) {
+        all = {.most = most};
+        REQUIRE(box.begin(instead, all));
+        return !all.bytes.empty();
+    }
+    /// The transport took all of it.
+    bool settle_sole() {
+        wsolo::detail::queue* idle = nullptr;
+        const bool is_idle = box.settle_sole(all.bytes.size(), idle);
+        wsolo::detail::queue::destroy(idle);
+        return is_idle;
+    }
+    /// The same, told to the long way.
+    [[nodiscard]] taken took_all() {
+        plan.clear();
+        plan.add(lane_id::data, all.bytes, all.frames, all.is_one);
+        return write_all();
+    }
     next_step step(const taken& done = {}, bool is_blocked = false) {
         errands todo;
         now = {};
@@ -88,6 +109,7 @@ struct fixture {
     wsolo::pump_result instead;
     wsolo::detail::round now;
     batch plan{wsolo::writer_options{}.max_gather};
+    wsolo::detail::sole_write all;
 };
 
 struct sleeper : wsolo::detail::room_waiter {
@@ -124,8 +146,10 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
     const wsolo::on_outcome asked{[](void*, errc) noexcept {}, nullptr};
     { // in the entry of the frame before it, up to the size that may be copied under the lock
         fixture f;
-        CHECK_FALSE(f.follow(10));
+        CHECK(f.follow(10)); // the first of an idle writer
+        CHECK(f.owed == wake::hook);
         CHECK(f.follow(10));
+        CHECK(f.owed == wake::nothing);
         CHECK_FALSE(f.follow(10, asked));
         CHECK_FALSE(f.follow(10)); // an entry that has an outcome is one frame's
         CHECK(f.follow(10));
@@ -143,6 +167,7 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
     { // no frame above the size that may be copied, though the block has room for it
         fixture f;
         const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        CHECK(f.follow(limit));
         for (int i = 0; i != 2; ++i) CHECK_FALSE(f.follow(limit)); // the greater blocks
         CHECK(f.follow(limit));
         CHECK_FALSE(f.follow(limit + 1));
@@ -151,7 +176,11 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
         wsolo::writer_limits limits;
         limits.max_bytes = 1000;
         fixture f(limits);
-        CHECK_FALSE(f.follow(10));
+        CHECK_FALSE(f.follow(513)); // 512 may lie in a block of so small a budget
+        CHECK(f.begin());
+        CHECK(f.step() == next_step::write);
+        CHECK(f.step(f.write_all()) == next_step::released);
+        CHECK(f.follow(10));
         while (f.box.queued_bytes() + 10 + wsolo::frame_overhead <= 1000) CHECK(f.follow(10));
         CHECK_FALSE(f.follow(10, {}, errc::queue_full));
     }
@@ -160,7 +189,7 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
         limits.max_bytes = 1000;
         limits.high_water = 50;
         fixture f(limits);
-        CHECK_FALSE(f.follow(10));
+        CHECK(f.follow(10));
         REQUIRE(f.begin());
         REQUIRE(f.step() == next_step::write);
         REQUIRE(f.step({}, true) == next_step::parked);
@@ -173,23 +202,28 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
     }
     { // in no other message
         fixture f;
-        CHECK_FALSE(f.follow(10));
+        CHECK(f.follow(10));
         REQUIRE(f.box.open_message() == errc::none);
         CHECK_FALSE(f.follow(10));
+        fixture idle;
+        REQUIRE(idle.box.open_message() == errc::none);
+        CHECK_FALSE(idle.follow(10));
     }
     { // where it may be dropped, it owns its memory
         wsolo::writer_limits limits;
         limits.when_full = wsolo::overflow::drop_oldest;
         fixture f(limits);
-        REQUIRE(f.push({.size = 10, .part = wsolo::detail::message_part::last}).error == errc::none);
         CHECK_FALSE(f.follow(10));
+        fixture other(limits);
+        REQUIRE(other.push({.size = 10, .part = wsolo::detail::message_part::last}).error == errc::none);
+        CHECK_FALSE(other.follow(10));
     }
     { // before no sender that waits
         wsolo::writer_limits limits;
         limits.max_bytes = 1000;
         fixture f(limits);
         sleeper large;
-        CHECK_FALSE(f.follow(100));
+        CHECK(f.follow(100));
         REQUIRE(f.push(lane_id::data, 800, &large).error == errc::queue_full);
         CHECK_FALSE(f.follow(10, {}, errc::queue_full));
         errands todo;
@@ -199,10 +233,163 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
     }
     { // after no Close
         fixture f;
-        CHECK_FALSE(f.follow(10));
+        CHECK(f.follow(10));
         REQUIRE(f.close(wsolo::no_deadline).error == errc::none);
         CHECK_FALSE(f.follow(10, {}, errc::closed));
     }
+    { // nor is it accepted where no memory could hold what the budget never has
+        wsolo::writer_limits limits;
+        limits.max_bytes = 90;
+        fixture f(limits);
+        CHECK_FALSE(f.follow(10, {}, errc::too_large));
+    }
+    { // with an outcome, too
+        fixture f;
+        CHECK(f.follow(10, asked));
+        CHECK_FALSE(f.follow(10));
+        CHECK(f.box.queued_frames() == 2);
+    }
+}
+
+TEST_CASE("what is queued is written as one where it is one entry, and nothing has to be decided",
+          "[write][outbox]") {
+    const wsolo::on_outcome asked{[](void*, errc) noexcept {}, nullptr};
+    { // frames back to back, and one that owns its memory
+        fixture f;
+        for (int i = 0; i != 3; ++i) CHECK(f.follow(10));
+        REQUIRE(f.begin_sole());
+        CHECK(f.all.bytes.size() == 30);
+        CHECK(f.all.frames == 3);
+        CHECK_FALSE(f.all.is_one);
+        CHECK(f.settle_sole());
+        CHECK(f.box.state() == turn_state::free);
+        CHECK(f.box.queued_frames() == 0);
+        CHECK(f.box.report().frames_written == 3);
+        CHECK(f.box.report().bytes_written == 30);
+        CHECK_FALSE(f.follow(2500));
+        REQUIRE(f.begin_sole(2500));
+        CHECK(f.all.is_one);
+        CHECK(f.settle_sole());
+        CHECK(f.box.report().bytes_written == 2530);
+    }
+    { // up to what one write offers; after that the long way
+        fixture f;
+        CHECK_FALSE(f.follow(2500));
+        CHECK_FALSE(f.begin_sole(2499));
+        CHECK(f.step() == next_step::write);
+        CHECK(f.step(f.write_all()) == next_step::released);
+    }
+    const auto is_sole = [](auto prepare, const wsolo::writer_limits& limits = {}) {
+        fixture f(limits);
+        CHECK(f.follow(10));
+        prepare(f);
+        return f.begin_sole();
+    };
+    CHECK(is_sole([](fixture&) {}));
+    CHECK_FALSE(is_sole([](fixture& f) { CHECK(f.push(lane_id::pong, 6).error == errc::none); }));
+    CHECK_FALSE(is_sole([](fixture& f) { CHECK(f.push(lane_id::ping, 6).error == errc::none); }));
+    CHECK_FALSE(is_sole([](fixture& f) { CHECK(f.push(lane_id::greeting, 6).error == errc::none); }));
+    CHECK_FALSE(is_sole([&](fixture& f) { CHECK_FALSE(f.follow(10, asked)); }));
+    CHECK_FALSE(is_sole([](fixture& f) { CHECK(f.close(wsolo::no_deadline).error == errc::none); }));
+    CHECK_FALSE(
+        is_sole([](fixture& f) { CHECK(f.box.abort(errc::aborted, wsolo::no_deadline) == wake::nothing); }));
+    CHECK_FALSE(is_sole([](fixture& f) { // data that waits for the open message
+        CHECK(f.box.open_message() == errc::none);
+        CHECK_FALSE(f.follow(10));
+    }));
+    CHECK_FALSE(is_sole([](fixture& f) { // the rest of a frame that was begun
+        CHECK(f.begin());
+        CHECK(f.step() == next_step::write);
+        CHECK(f.step(f.take(3), true) == next_step::parked);
+    }));
+    CHECK_FALSE(is_sole([](fixture& f) { // some of its frames were written
+        CHECK(f.follow(127));
+        CHECK(f.begin());
+        CHECK(f.step() == next_step::write);
+        taken first;
+        first[lane_id::data] = {10, 1};
+        CHECK(f.step(first, true) == next_step::parked);
+    }));
+    wsolo::writer_limits small;
+    small.max_bytes = 1000;
+    small.high_water = 15;
+    CHECK_FALSE(is_sole([](fixture& f) { CHECK(f.follow(100)); }, small)); // an observer is to be told
+    sleeper large;
+    CHECK_FALSE(is_sole(
+        [&](fixture& f) { CHECK(f.push(lane_id::data, 900, &large).error == errc::queue_full); }, small));
+    { // an outcome is to be told
+        fixture f;
+        CHECK(f.follow(10, asked));
+        CHECK_FALSE(f.begin_sole());
+    }
+}
+
+TEST_CASE("what came during a write of all that was queued is not lost", "[write][outbox]") {
+    const auto goes_on = [](auto come, std::uint64_t frames, std::size_t size = 10) {
+        fixture f;
+        static_cast<void>(f.follow(size));
+        REQUIRE(f.begin_sole(5000));
+        come(f);
+        CHECK_FALSE(f.settle_sole()); // and nothing is settled yet
+        CHECK(f.box.state() == turn_state::running);
+        CHECK(f.box.report().frames_written == 0);
+        next_step next = f.step(f.took_all());
+        while (next == next_step::write) next = f.step(f.write_all());
+        CHECK(f.box.report().frames_written == frames);
+        return next;
+    };
+    CHECK(goes_on([](fixture& f) { CHECK(f.follow(10)); }, 2) == next_step::released); // in the same entry
+    CHECK(goes_on([](fixture& f) { CHECK_FALSE(f.follow(3000)); }, 2) == next_step::released);
+    CHECK(goes_on([](fixture& f) { CHECK_FALSE(f.follow(10)); }, 2, 3000) == next_step::released);
+    CHECK(goes_on([](fixture& f) { CHECK(f.push(lane_id::pong, 6).error == errc::none); }, 2) ==
+          next_step::released);
+    CHECK(goes_on([](fixture& f) { CHECK(f.close(wsolo::no_deadline).error == errc::none); }, 2) ==
+          next_step::drained);
+    CHECK(goes_on([](fixture& f) { CHECK(f.box.abort(errc::aborted, wsolo::no_deadline) == wake::nothing); },
+                  1) == next_step::aborted);
+    { // what a write names is neither dropped nor replaced
+        wsolo::writer_limits limits;
+        limits.max_bytes = 1500;
+        limits.when_full = wsolo::overflow::drop_oldest;
+        fixture f(limits);
+        CHECK_FALSE(f.follow(700));
+        REQUIRE(f.begin_sole());
+        CHECK(f.push({.size = 700, .may_displace = true}).error == errc::queue_full);
+        CHECK(f.settle_sole());
+    }
+}
+
+TEST_CASE("small frames leave in one piece where as much was written before the writer was idle",
+          "[write][outbox]") {
+    const auto burst = [](fixture& f, int frames, std::size_t size) { // whether it was one piece
+        for (int i = 0; i != frames; ++i) static_cast<void>(f.follow(size));
+        if (f.begin_sole(1'000'000)) {
+            CHECK(f.all.bytes.size() == static_cast<std::size_t>(frames) * size);
+            CHECK(f.settle_sole());
+            return true;
+        }
+        while (f.step() == next_step::write) {
+            if (f.step(f.write_all()) == next_step::released) return false;
+        }
+        FAIL("it does not end");
+        return false;
+    };
+    fixture f;
+    CHECK_FALSE(burst(f, 16, 1000));
+    for (int i = 0; i != 3; ++i) CHECK(burst(f, 16, 1000)); // once it is known
+    CHECK(burst(f, 1, 10));
+    CHECK_FALSE(burst(f, 16, 1000)); // the last burst counts
+    CHECK_FALSE(burst(f, 200, 1000));
+    CHECK_FALSE(burst(f, 60, 1000));
+    CHECK_FALSE(burst(f, 34, 1000)); // 32 KiB at most
+    for (int i = 0; i != 2; ++i) CHECK_FALSE(burst(f, 60, 1000));
+    CHECK(burst(f, 32, 1000));
+    wsolo::writer_limits limits;
+    limits.max_bytes = std::size_t{64} * 1024;
+    fixture small(limits);
+    for (int i = 0; i != 3; ++i) CHECK_FALSE(burst(small, 16, 500)); // a sixteenth of the budget at most
+    CHECK(burst(small, 8, 500));
+    CHECK(burst(small, 8, 500));
 }
 
 TEST_CASE("a parked turn is taken by pump or recalled by close, never by a push", "[write][outbox]") {
