@@ -58,7 +58,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <version>
 
 #ifndef WSOLO_SINGLE_CODEC
@@ -209,6 +208,22 @@ constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/core/detail/exchange.hpp
+// std::exchange for values whose moves do not throw. What std's own asks of each type for its exception specification costs every
+// source that includes wsolo.hpp half a millisecond per type, and there are dozens.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The old value of `place`, which becomes `fresh`. Called with its namespace, or std::exchange is found as well.
+template <class T, class U = T>
+[[nodiscard]] constexpr T exchange(T& place, U&& fresh) noexcept {
+    T old = static_cast<T&&>(place);
+    place = static_cast<U&&>(fresh);
+    return old;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/core/byte_buffer.hpp
 // A growable array of bytes that does not zero what it is about to overwrite, and answers "no memory" by a
 // bool.
@@ -231,9 +246,9 @@ public:
     byte_buffer(const byte_buffer&) = delete;
     byte_buffer& operator=(const byte_buffer&) = delete;
     byte_buffer(byte_buffer&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)),
-          size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0)) {}
+        : data_(detail::exchange(other.data_, nullptr)),
+          size_(detail::exchange(other.size_, {})),
+          capacity_(detail::exchange(other.capacity_, {})) {}
     byte_buffer& operator=(byte_buffer&& other) noexcept {
         byte_buffer taken(std::move(other));
         swap(taken);
@@ -308,7 +323,7 @@ public:
 
     /// Forgets the contents and gives the memory back.
     void release() noexcept {
-        std::free(std::exchange(data_, nullptr));
+        std::free(detail::exchange(data_, nullptr));
         size_ = capacity_ = 0;
     }
 
@@ -1136,7 +1151,7 @@ public:
         key_ = other.key_;
         buffer_ = other.buffer_;
         used_ = other.used_;
-        seeded_ = std::exchange(other.seeded_, false);
+        seeded_ = detail::exchange(other.seeded_, false);
         other.wipe_all();
         return *this;
     }
@@ -1153,8 +1168,8 @@ public:
     /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
-        const errc error = system_random(seed);
-        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed));
+        const errc error = system_random(mutable_bytes(seed.data(), seed.size()));
+        if (error == errc::none) reseed(std::span<const std::byte, 32>(seed.data(), 32));
         wipe(seed.data(), seed.size());
         return error;
     }
@@ -1167,7 +1182,7 @@ public:
             std::memset(buffer_.data() + used_, 0, sizeof key);
             used_ += sizeof key;
         } else {
-            fill(key.bytes);
+            fill(mutable_bytes(key.bytes.data(), key.bytes.size()));
         }
         return key;
     }
@@ -1366,6 +1381,11 @@ template <class Rep, class Period>
 
 namespace detail {
 
+/// `span` as seconds. (A std::chrono::duration of double would be one more type for each source to instantiate.)
+[[nodiscard]] constexpr double seconds_of(duration span) noexcept {
+    return static_cast<double>(span.count()) * duration::period::num / duration::period::den;
+}
+
 /// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; a negative span counts as 1 ms.
 class short_duration {
 public:
@@ -1375,6 +1395,7 @@ public:
                                                     : static_cast<std::uint32_t>(span.count())) {}
 
     /// duration::max() where there is none.
+    [[nodiscard]] bool operator==(const short_duration&) const = default;
     [[nodiscard]] constexpr duration get() const noexcept {
         return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }
@@ -1402,46 +1423,27 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 using utf8_table = std::array<std::uint8_t, 16>;
 
-/// One way of being wrong: a first byte and a second byte, each from a range.
-struct utf8_fault {
-    std::uint8_t bit;
-    std::uint8_t first_low;
-    std::uint8_t first_high;
-    std::uint8_t second_low;
-    std::uint8_t second_high;
-};
-
 inline constexpr std::uint8_t two_continuations = 0x80;
 
-/// The last two rows share a bit: their union is still a product of nibble sets.
-inline constexpr utf8_fault utf8_faults[] = {
-    {0x01, 0x00, 0x7F, 0x80, 0xBF}, // a continuation that nothing asked for
-    {0x02, 0xC0, 0xFF, 0x00, 0x7F}, // a lead, then no continuation
-    {0x02, 0xC0, 0xFF, 0xC0, 0xFF},
-    {0x04, 0xC0, 0xC1, 0x80, 0xBF}, // overlong, two bytes
-    {0x08, 0xE0, 0xE0, 0x80, 0x9F}, // overlong, three bytes
-    {0x10, 0xED, 0xED, 0xA0, 0xBF}, // a surrogate
-    {0x20, 0xF4, 0xFF, 0x90, 0xBF}, // beyond U+10FFFF
-    {two_continuations, 0x80, 0xBF, 0x80, 0xBF},
-    {0x40, 0xF0, 0xF0, 0x80, 0x8F}, // overlong, four bytes
-    {0x40, 0xF5, 0xFF, 0x80, 0x8F}, // beyond U+10FFFF, whatever follows
-};
+// The ways of being wrong, by bit: a first byte and a second byte. Written out, for to compute them costs each source that
+// includes this 5 ms; the tests compare every pair of bytes.
+//   0x01  00..7F 80..BF  a continuation that nothing asked for
+//   0x02  C0..FF 00..7F  a lead, then no continuation; and C0..FF C0..FF
+//   0x04  C0..C1 80..BF  overlong, two bytes
+//   0x08  E0     80..9F  overlong, three bytes
+//   0x10  ED     A0..BF  a surrogate
+//   0x20  F4..FF 90..BF  beyond U+10FFFF
+//   0x40  F0     80..8F  overlong, four bytes; and F5..FF 80..8F, beyond U+10FFFF (their union is a product of nibble sets)
+//   0x80  80..BF 80..BF  two_continuations
 
-/// For each nibble the faults that a byte with that nibble may take part in. `first` picks the byte of the
-/// pair, `shift` its nibble (4: high, 0: low).
-consteval utf8_table utf8_table_of(bool first, unsigned shift) {
-    utf8_table table{};
-    for (const utf8_fault& fault : utf8_faults) {
-        const unsigned low = first ? fault.first_low : fault.second_low;
-        const unsigned high = first ? fault.first_high : fault.second_high;
-        for (unsigned byte = low; byte <= high; ++byte) table[byte >> shift & 0xFu] |= fault.bit;
-    }
-    return table;
-}
-
-inline constexpr utf8_table utf8_first_high = utf8_table_of(true, 4);
-inline constexpr utf8_table utf8_first_low = utf8_table_of(true, 0);
-inline constexpr utf8_table utf8_second_high = utf8_table_of(false, 4);
+/// For each nibble the faults that a byte with that nibble may take part in: the first byte's two nibbles, and the second
+/// byte's high one.
+inline constexpr utf8_table utf8_first_high{0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+                                            0x80, 0x80, 0x80, 0x80, 0x06, 0x02, 0x1A, 0x62};
+inline constexpr utf8_table utf8_first_low{0xCF, 0x87, 0x83, 0x83, 0xA3, 0xE3, 0xE3, 0xE3,
+                                           0xE3, 0xE3, 0xE3, 0xE3, 0xE3, 0xF3, 0xE3, 0xE3};
+inline constexpr utf8_table utf8_second_high{0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,
+                                             0xCD, 0xAD, 0xB5, 0xB5, 0x02, 0x02, 0x02, 0x02};
 
 /// Subtracted with saturation, these leave the top bit set in three-byte leads and above (four-byte leads).
 inline constexpr std::uint8_t utf8_third_excess = 0xE0 - 0x80;
@@ -2403,11 +2405,14 @@ template <class Byte>
 // - Nothing is decoded, copied or allocated. The widest vector unit of the processor does the work
 // (core/cpu.hpp).
 // - A masked payload is unmasked and judged in one pass, and left unmasked whatever the answer is.
+// - What needs the vector code is a template (of `int = 0`), so that the sources that call it instantiate that code, and not all
+//   that include it.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
-[[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
+template <int = 0>
+[[nodiscard]] bool is_valid_utf8(const_bytes bytes) noexcept {
     if (bytes.size() <= detail::utf8_short_size) {
         if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
         if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
@@ -2420,6 +2425,7 @@ class utf8_validator {
 public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
+    template <int = 0>
     [[nodiscard]] bool write(const_bytes part) noexcept {
         if (takes_short(part, 0)) return true;
         return judge(part, 0);
@@ -2428,6 +2434,7 @@ public:
     /// The next part, still masked: it is XORed in place with `key` and judged in the same pass. `offset` is
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
+    template <int = 0>
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
         const std::uint32_t word = detail::key_word(key, offset);
         if (takes_short(part, word)) return true;
@@ -3152,10 +3159,10 @@ class owned_frame {
 public:
     owned_frame() noexcept = default;
     owned_frame(owned_frame&& other) noexcept
-        : bytes_(std::move(other.bytes_)), start_(std::exchange(other.start_, 0)) {}
+        : bytes_(std::move(other.bytes_)), start_(detail::exchange(other.start_, {})) {}
     owned_frame& operator=(owned_frame&& other) noexcept {
         bytes_ = std::move(other.bytes_);
-        start_ = std::exchange(other.start_, 0);
+        start_ = detail::exchange(other.start_, {});
         return *this;
     }
     ~owned_frame() = default;
@@ -3397,7 +3404,8 @@ struct close_body {
 
 /// Reads the body of a received Close frame. Errors, each with the close code to answer in its table row:
 /// close_body_of_one_byte, invalid_close_code, invalid_close_reason (RFC 6455 §5.5.1, §7.4). O(n).
-[[nodiscard]] inline result<close_body> parse_close_body(unmasked_bytes body) noexcept {
+template <int = 0> // as is_valid_utf8()
+[[nodiscard]] result<close_body> parse_close_body(unmasked_bytes body) noexcept {
     const const_bytes bytes = body.bytes();
     if (bytes.empty()) return close_body{};
     if (bytes.size() == 1) return errc::close_body_of_one_byte;
@@ -3797,7 +3805,7 @@ private:
         const bool ends = remaining_ == 0;
         if (ends) phase_ = phase::boundary;
         return {.status = decode_status::part,
-                .begins = std::exchange(begins_, false),
+                .begins = detail::exchange(begins_, false),
                 .ends = ends,
                 .payload = payload};
     }
@@ -3896,7 +3904,7 @@ public:
         // relaxed: the thread that copies already holds a reference, so nothing needs to be ordered
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
-    shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    shared_frame(shared_frame&& other) noexcept : block_(detail::exchange(other.block_, nullptr)) {}
     shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
     // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
     shared_frame& operator=(shared_frame&& other) noexcept {
@@ -4276,16 +4284,12 @@ public:
         using difference_type = std::ptrdiff_t;
 
         constexpr iterator() = default;
-        constexpr iterator(std::string_view lines, std::span<const header_field> parsed) noexcept
-            : rest_(lines), parsed_(parsed), ended_(false) {
-            ++*this;
-        }
         [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
         [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
         constexpr iterator& operator++() noexcept {
-            if (!parsed_.empty()) {
-                field_ = {parsed_.front().name, detail::trim(parsed_.front().value)};
-                parsed_ = parsed_.subspan(1);
+            if (parsed_size_ != 0) {
+                field_ = {parsed_->name, detail::trim(parsed_->value)};
+                skip_parsed();
                 return *this;
             }
             const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
@@ -4304,15 +4308,24 @@ public:
         friend class header_list;
         friend class element_list;
 
+        constexpr explicit iterator(const header_list& fields) noexcept
+            : rest_(fields.lines_),
+              parsed_(fields.parsed_),
+              parsed_size_(fields.parsed_size_),
+              ended_(false) {
+            ++*this;
+        }
         /// At the first field of this name.
-        constexpr iterator(header_list fields, std::string_view name) noexcept
-            : rest_(fields.lines_), parsed_(fields.parsed_), ended_(false) {
+        constexpr iterator(const header_list& fields, std::string_view name) noexcept
+            : rest_(fields.lines_),
+              parsed_(fields.parsed_),
+              parsed_size_(fields.parsed_size_),
+              ended_(false) {
             seek(name);
         }
         /// To the next field of this name. Only that one is taken apart.
         constexpr void seek(std::string_view name) noexcept {
-            while (!parsed_.empty() && !detail::equals_ignoring_case(parsed_.front().name, name))
-                parsed_ = parsed_.subspan(1);
+            while (parsed_size_ != 0 && !detail::equals_ignoring_case(parsed_->name, name)) skip_parsed();
             while (!rest_.empty() && !begins_with_field(name)) {
                 const std::size_t end = rest_.find('\r');
                 rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
@@ -4324,8 +4337,14 @@ public:
                    detail::equals_ignoring_case(rest_.substr(0, name.size()), name);
         }
 
+        constexpr void skip_parsed() noexcept {
+            ++parsed_;
+            --parsed_size_;
+        }
+
         std::string_view rest_;
-        std::span<const header_field> parsed_;
+        const header_field* parsed_ = nullptr;
+        std::size_t parsed_size_ = 0;
         header_field field_;
         bool ended_ = true;
     };
@@ -4338,9 +4357,13 @@ public:
     template <class Fields>
         requires(!std::same_as<Fields, header_list> &&
                  std::convertible_to<const Fields&, std::span<const header_field>>)
-    constexpr header_list(const Fields& fields) noexcept : parsed_(fields) {}
+    constexpr header_list(const Fields& fields) noexcept {
+        const std::span<const header_field> all(fields);
+        parsed_ = all.data();
+        parsed_size_ = all.size();
+    }
 
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {lines_, parsed_}; }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(*this); }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
 
     /// The first field of this name.
@@ -4357,8 +4380,10 @@ public:
     }
 
 private:
-    std::string_view lines_; // one of lines_ and fields_ is empty
-    std::span<const header_field> parsed_;
+    std::string_view lines_; // it or what is parsed is empty
+    const header_field* parsed_ =
+        nullptr; // and a size: the checks of a span's iterators cost each source 10 ms
+    std::size_t parsed_size_ = 0;
 };
 
 /// The elements of a comma-separated list, of one text or of all fields of one name together, which mean
@@ -4485,7 +4510,10 @@ public:
             digits[--at] = static_cast<char>('0' + value % 10);
             value /= 10;
         } while (value != 0);
-        text({digits + at, sizeof digits - at});
+        const char* const first = digits + at;
+        text(std::string_view(
+            first,
+            sizeof digits - at)); // from a char* it would cost each source 4 ms to choose the constructor
     }
     void field(std::string_view name, std::string_view value) noexcept {
         text(name);
@@ -4706,7 +4734,8 @@ public:
 
     /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
     /// them) or more than nine digits.
-    [[nodiscard]] constexpr std::optional<std::uint32_t> number() const noexcept {
+    template <class Number = std::uint32_t> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] constexpr std::optional<Number> number() const noexcept {
         std::uint32_t value = 0;
         int digits = 0;
         for (const char c : *this) {
@@ -4714,7 +4743,7 @@ public:
             value = value * 10 + static_cast<std::uint32_t>(c - '0');
             ++digits;
         }
-        return digits == 0 ? std::nullopt : std::optional(value);
+        return digits == 0 ? std::nullopt : std::optional<Number>(value);
     }
 
 private:
@@ -4791,7 +4820,8 @@ public:
                                                                     : text_.substr(semicolon));
     }
     /// The first parameter of this name.
-    [[nodiscard]] constexpr std::optional<extension_param> param(std::string_view name) const noexcept {
+    template <class Param = extension_param> // as number()
+    [[nodiscard]] constexpr std::optional<Param> param(std::string_view name) const noexcept {
         for (const extension_param& each : params()) {
             if (each.name == name) return each;
         }
@@ -4835,7 +4865,8 @@ public:
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
-    [[nodiscard]] constexpr std::optional<extension> find(std::string_view name) const noexcept {
+    template <class Extension = extension> // as param_value::number()
+    [[nodiscard]] constexpr std::optional<Extension> find(std::string_view name) const noexcept {
         for (const extension each : *this) {
             if (each.name() == name) return each;
         }
@@ -6019,7 +6050,10 @@ public:
 
 private:
     head_progress take_progress() noexcept {
-        return std::exchange(static_cast<head_progress&>(*this), head_progress());
+        head_progress& all = *this;
+        const head_progress made = all;
+        all = head_progress();
+        return made;
     }
 
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
@@ -6272,6 +6306,17 @@ namespace detail {
 template <class Text>
 concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
 
+[[nodiscard]] constexpr std::string_view choose_subprotocol(const upgrade_request& request,
+                                                            const std::string_view* supported,
+                                                            std::size_t count) noexcept {
+    for (const std::string_view offered : request.subprotocols()) {
+        for (std::size_t i = 0; i < count; ++i) {
+            if (offered == supported[i]) return offered;
+        }
+    }
+    return {};
+}
+
 } // namespace detail
 
 /// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
@@ -6279,18 +6324,12 @@ concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Tex
 /// supported).
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request, std::span<const std::string_view> supported) noexcept {
-    for (const std::string_view offered : request.subprotocols()) {
-        for (const std::string_view mine : supported) {
-            if (offered == mine) return offered;
-        }
-    }
-    return {};
+    return detail::choose_subprotocol(request, supported.data(), supported.size());
 }
 [[nodiscard]] constexpr std::string_view
 choose_subprotocol(const upgrade_request& request,
                    std::initializer_list<std::string_view> supported) noexcept {
-    return choose_subprotocol(request,
-                              std::span<const std::string_view>(supported.begin(), supported.size()));
+    return detail::choose_subprotocol(request, supported.begin(), supported.size());
 }
 
 /// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
@@ -6549,14 +6588,14 @@ public:
         : head_(detail::head_kind::request, limits) {}
     server_handshake(server_handshake&& other) noexcept
         : head_(std::move(other.head_)),
-          skip_(std::exchange(other.skip_, 0)),
-          status_(std::exchange(other.status_, handshake_status::need_more)),
-          error_(std::exchange(other.error_, errc::none)) {}
+          skip_(detail::exchange(other.skip_, {})),
+          status_(detail::exchange(other.status_, handshake_status::need_more)),
+          error_(detail::exchange(other.error_, errc::none)) {}
     server_handshake& operator=(server_handshake&& other) noexcept {
         head_ = std::move(other.head_);
-        skip_ = std::exchange(other.skip_, 0);
-        status_ = std::exchange(other.status_, handshake_status::need_more);
-        error_ = std::exchange(other.error_, errc::none);
+        skip_ = detail::exchange(other.skip_, {});
+        status_ = detail::exchange(other.status_, handshake_status::need_more);
+        error_ = detail::exchange(other.error_, errc::none);
         return *this;
     }
     ~server_handshake() = default;
@@ -6606,17 +6645,10 @@ public:
 
     /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
     /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
-    [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
-        const header_list headers = request().headers();
-        if (headers.find("Transfer-Encoding")) return std::nullopt;
+    template <class Size = std::uint64_t> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] std::optional<Size> body_size() const noexcept {
         std::uint64_t size = 0;
-        // Named, because g++ 14 takes it for a view of a temporary.
-        const std::string_view length = headers.find("Content-Length").value_or("0");
-        for (const char c : length) {
-            const auto digit = static_cast<std::uint64_t>(c - '0');
-            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
-        }
-        return size;
+        return tells_body(size) ? std::optional<Size>(size) : std::nullopt;
     }
 
     /// Ready for another request on the same connection, after a plain one was answered and the connection
@@ -6626,15 +6658,30 @@ public:
     void reset(std::uint64_t body_taken = 0) noexcept {
         WSOLO_ASSERT(status_ == handshake_status::complete,
                      "server_handshake::reset() after a whole request");
-        const std::optional<std::uint64_t> body = body_size();
-        WSOLO_ASSERT(!body || body_taken <= *body, "server_handshake::reset(): more than the body was taken");
-        skip_ = body ? *body - body_taken : 0;
-        error_ = body ? errc::none : errc::handshake_unexpected_body;
-        status_ = body ? handshake_status::need_more : handshake_status::failed;
+        std::uint64_t body = 0;
+        const bool is_known = tells_body(body);
+        WSOLO_ASSERT(!is_known || body_taken <= body,
+                     "server_handshake::reset(): more than the body was taken");
+        skip_ = is_known ? body - body_taken : 0;
+        error_ = is_known ? errc::none : errc::handshake_unexpected_body;
+        status_ = is_known ? handshake_status::need_more : handshake_status::failed;
         head_.restart(true);
     }
 
 private:
+    /// Whether the head tells the body's length, and then that `size` is.
+    [[nodiscard]] bool tells_body(std::uint64_t& size) const noexcept {
+        const header_list headers = request().headers();
+        if (headers.find("Transfer-Encoding")) return false;
+        // Named, because g++ 14 takes it for a view of a temporary.
+        const std::string_view length = headers.find("Content-Length").value_or("0");
+        for (const char c : length) {
+            const auto digit = static_cast<std::uint64_t>(c - '0');
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
+        }
+        return true;
+    }
+
     template <class Byte>
     handshake_status feed_any(std::span<Byte>& input) noexcept {
         if (status_ != handshake_status::need_more) return status_;
@@ -6757,7 +6804,8 @@ public:
     /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
     /// (§7.1.7). Empty for everything else and once this side's Close was sent
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
-    [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
+    template <class Frame = control_frame> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] std::optional<Frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
         return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
@@ -6770,7 +6818,7 @@ private:
     enum class reply : std::uint8_t { none, echo, failure };
 
     template <role Role, class... Keys>
-    [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
+    [[nodiscard]] control_frame built_reply(Keys... keys) const noexcept {
         const unmasked_bytes received(const_bytes{payload_, size_});
         const opcode op = kind_ == event_kind::ping ? opcode::ping : opcode::close;
         const auto frame = reply_ == reply::echo ? make_control_reply<Role>(op, received, keys...)
@@ -6899,24 +6947,81 @@ struct [[nodiscard]] heartbeat_actions {
     [[nodiscard]] constexpr bool none() const noexcept { return !send_ping && !send_beat && !peer_is_dead; }
 };
 
+namespace detail {
+
+/// A span in whole milliseconds; 0 is "none".
+[[nodiscard]] constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
+    constexpr std::int64_t most = 0xFFFF'FFFF;
+    return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
+}
+[[nodiscard]] constexpr duration span_of(std::uint32_t count) noexcept {
+    return std::chrono::milliseconds(count);
+}
+[[nodiscard]] constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+/// The application's own beat, apart from the peer's life.
+class beat_clock {
+public:
+    constexpr beat_clock(const heartbeat_options& options, time_point start) noexcept
+        : interval_(to_count(options.beat_interval)) {
+        if (interval_ == 0) return;
+        beat_at_ = deadline_after(start, period());
+        roll_at_ = deadline_after(start, span_of(interval_));
+    }
+
+    [[nodiscard]] constexpr time_point deadline() const noexcept { return beat_at_; }
+    /// Keeps every deadline within its span from now.
+    constexpr void pull_in(time_point now) noexcept {
+        if (interval_ == 0) return;
+        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
+        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(interval_)));
+    }
+    constexpr void tick(time_point now, heartbeat_actions& due) noexcept {
+        if (now < beat_at_) return;
+        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
+        const time_point in_step = deadline_after(beat_at_, period());
+        const time_point at = now < in_step ? beat_at_ : now;
+        due.send_beat = true;
+        beat_at_ = deadline_after(at, period());
+        if (at < roll_at_) return;
+        due.roll_window = true;
+        roll_at_ = deadline_after(at, span_of(interval_));
+    }
+
+private:
+    [[nodiscard]] constexpr duration period() const noexcept {
+        return beat_period(std::chrono::milliseconds(interval_));
+    }
+
+    time_point beat_at_ = no_deadline;
+    time_point roll_at_ = no_deadline;
+    std::uint32_t interval_;
+};
+
+/// In its place where the application has no beat.
+struct no_beats {
+    constexpr no_beats(const heartbeat_options&, time_point) noexcept {}
+    [[nodiscard]] static constexpr time_point deadline() noexcept { return no_deadline; }
+    static constexpr void pull_in(time_point) noexcept {}
+    static constexpr void tick(time_point, heartbeat_actions&) noexcept {}
+};
+
+} // namespace detail
+
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 48 bytes; 32 without `HasBeats`, when heartbeat_options::beat_interval is ignored.
 ///
 /// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
 /// before the verdict.
-class heartbeat {
+template <bool HasBeats>
+class basic_heartbeat {
 public:
-    constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
-        : alive_at_(start),
-          ping_interval_(to_count(options.ping_interval)),
-          pong_timeout_(to_count(options.pong_timeout)),
-          beat_interval_(to_count(options.beat_interval)),
-          pong_only_(options.pong_only) {
-        if (beat_interval_ != 0) {
-            beat_at_ = deadline_after(start, period());
-            roll_at_ = deadline_after(start, span_of(beat_interval_));
-        }
-    }
+    constexpr basic_heartbeat(const heartbeat_options& options, time_point start) noexcept
+        : beats_(options, start),
+          ping_interval_(detail::to_count(options.ping_interval)),
+          alive_at_(start),
+          pong_timeout_(detail::to_count(options.pong_timeout)),
+          pong_only_(options.pong_only) {}
 
     /// Bytes arrived, any at all.
     constexpr void on_received(time_point now) noexcept {
@@ -6936,9 +7041,11 @@ public:
     constexpr void on_pong(time_point now) noexcept { live(now); }
     /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
     /// the first answer to the last PING that tick() asked for.
-    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+    template <class Duration = duration> // only the sources that call it instantiate the std::optional
+    [[nodiscard]] constexpr std::optional<Duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
-        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const std::array<std::byte, 2> asked = ping_payload();
+        if (payload.size() != 2 || payload[0] != asked[0] || payload[1] != asked[1]) return std::nullopt;
         const bool is_timed = is_written_;
         is_asked_ = is_written_ = false;
         if (!is_timed) return std::nullopt; // it came before on_ping_written(), or unasked
@@ -6990,7 +7097,7 @@ public:
         if (phase_ != phase::stopped) {
             pull_in(now);
             judge(now, due);
-            if (phase_ != phase::stopped) beat(now, due);
+            if (phase_ != phase::stopped) beats_.tick(now, due);
         }
         due.deadline = deadline();
         return due;
@@ -7002,7 +7109,7 @@ public:
         const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at() : look_at()
                                 : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
-        return peer < beat_at_ ? peer : beat_at_;
+        return detail::sooner(peer, beats_.deadline());
     }
 
     /// Whether a PING was written and no sign of life came after it.
@@ -7013,31 +7120,20 @@ public:
 private:
     enum class phase : std::uint8_t { quiet, ping_asked, awaiting_pong, stopped };
 
-    static constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
-        constexpr std::int64_t most = 0xFFFF'FFFF;
-        return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
-    }
-    static constexpr duration span_of(std::uint32_t count) noexcept {
-        return std::chrono::milliseconds(count);
-    }
     static constexpr time_point later(time_point a, time_point b) noexcept { return a < b ? b : a; }
-    static constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
-    [[nodiscard]] constexpr duration period() const noexcept {
-        return beat_period(std::chrono::milliseconds(beat_interval_));
-    }
     [[nodiscard]] constexpr time_point ping_at() const noexcept {
-        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
+        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, detail::span_of(ping_interval_));
     }
 
     /// While a PONG is awaited: when the two looks are due.
     [[nodiscard]] constexpr time_point dead_at() const noexcept {
-        return deadline_after(alive_at_, span_of(pong_timeout_));
+        return deadline_after(alive_at_, detail::span_of(pong_timeout_));
     }
     [[nodiscard]] constexpr time_point look_at() const noexcept {
         return dead_at() == no_deadline ? no_deadline : deadline_after(dead_at(), -quarter());
     }
-    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return detail::span_of(pong_timeout_) / 4; }
     /// Of the PING that was asked for last.
     [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
         return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
@@ -7056,10 +7152,8 @@ private:
 
     /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
-        alive_at_ = sooner(alive_at_, now);
-        if (beat_interval_ == 0) return;
-        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
-        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
+        alive_at_ = detail::sooner(alive_at_, now);
+        beats_.pull_in(now);
     }
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
@@ -7083,26 +7177,13 @@ private:
         is_written_ = false;
     }
 
-    constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
-        if (now < beat_at_) return;
-        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
-        const time_point in_step = deadline_after(beat_at_, period());
-        const time_point at = now < in_step ? beat_at_ : now;
-        due.send_beat = true;
-        beat_at_ = deadline_after(at, period());
-        if (at < roll_at_) return;
-        due.roll_window = true;
-        roll_at_ = deadline_after(at, span_of(beat_interval_));
-    }
-
+    // [[no_unique_address]]: what follows lies in its tail padding.
+    [[no_unique_address]] std::conditional_t<HasBeats, detail::beat_clock, detail::no_beats> beats_;
+    std::uint32_t ping_interval_;
     /// The last sign of life; from a PING's writing until the next one, since when silence counts against the peer.
     time_point alive_at_;
     time_point written_at_{}; ///< of the PING that was asked for last
-    time_point beat_at_ = no_deadline;
-    time_point roll_at_ = no_deadline;
-    std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
-    std::uint32_t beat_interval_;
     std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
     bool pong_only_ : 1;
@@ -7111,6 +7192,9 @@ private:
     bool is_asked_ : 1 = false;   ///< the last PING: not written yet
     bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
+
+/// With the application's own beats.
+using heartbeat = basic_heartbeat<true>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7143,6 +7227,30 @@ struct read_limits {
     /// extension's to decode.
     std::uint8_t allowed_rsv = 0;
 };
+
+namespace detail {
+
+/// Limits as a reader holds to them: each is a bound that everything can be compared with.
+struct read_bounds {
+    explicit constexpr read_bounds(const read_limits& limits) noexcept
+        : max_frame_size(bound_of(limits.max_frame_size)),
+          max_message_size(bound_of(limits.max_message_size)),
+          max_fragments(bound_of(limits.max_fragments)),
+          max_age(limits.max_message_age),
+          allowed_rsv(limits.allowed_rsv),
+          by_fragments(limits.deliver == delivery::fragments) {}
+
+    [[nodiscard]] bool operator==(const read_bounds&) const = default;
+
+    std::uint64_t max_frame_size;
+    std::uint64_t max_message_size;
+    std::uint32_t max_fragments;
+    short_duration max_age;
+    std::uint8_t allowed_rsv;
+    bool by_fragments;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7230,12 +7338,14 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class kept_bytes {
 public:
     kept_bytes() = default;
-    kept_bytes(kept_bytes&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+    kept_bytes(kept_bytes&& other) noexcept : head_(detail::exchange(other.head_, nullptr)) {}
     kept_bytes& operator=(kept_bytes&& other) noexcept {
         std::swap(head_, other.head_);
         return *this;
     }
-    ~kept_bytes() { std::free(head_); }
+    ~kept_bytes() {
+        if (head_ != nullptr) std::free(head_); // most have none: not even the call
+    }
 
     [[nodiscard]] std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
@@ -7266,7 +7376,7 @@ public:
         WSOLO_ASSERT(size <= this->size(), "kept_bytes::truncate can only shorten");
         if (head_ != nullptr) head_->size = size;
     }
-    void release() noexcept { std::free(std::exchange(head_, nullptr)); }
+    void release() noexcept { std::free(detail::exchange(head_, nullptr)); }
 
 private:
     struct head {
@@ -7317,8 +7427,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// The message that the next data frame belongs to. 32 bytes.
 class message_rules {
 public:
-    explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(bound_of(limits.max_message_size)), max_fragments_(bound_of(limits.max_fragments)) {}
+    explicit message_rules(const read_bounds& bounds) noexcept
+        : max_size_(bounds.max_message_size), max_fragments_(bounds.max_fragments) {}
 
     /// Up to this many bytes a message that nothing encoded is within the limits.
     [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
@@ -7399,11 +7509,11 @@ enum class read_phase : std::uint8_t { open, peer_closed, failed };
 
 template <role Role>
 struct reader_state {
-    explicit reader_state(const read_limits& limits) noexcept
-        : by_fragments_(limits.deliver == delivery::fragments),
-          decoder_({limits.max_frame_size}, limits.allowed_rsv),
-          rules_(limits),
-          max_age_(limits.max_message_age) {
+    explicit reader_state(const read_bounds& bounds) noexcept
+        : by_fragments_(bounds.by_fragments),
+          decoder_({bounds.max_frame_size}, bounds.allowed_rsv),
+          rules_(bounds),
+          max_age_(bounds.max_age) {
         if (by_fragments_)
             static_cast<void>(kept_.reserve_more(max_control_payload)); // retried when it is needed
     }
@@ -7453,6 +7563,11 @@ struct reader_state {
     }
     void note_not_listening(time_point now) noexcept {
         if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
+    }
+
+    /// Whether neither a message nor a frame is under way.
+    [[nodiscard]] bool is_between_messages() const noexcept {
+        return !rules_.open() && decoder_.at_boundary();
     }
 
     std::uint64_t ignored = 0;
@@ -7581,7 +7696,7 @@ private:
         failure_untold_ = true;
     }
 
-    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    [[nodiscard]] bool is_unfinished() const noexcept { return !is_between_messages(); }
     void begin_age(time_point late_at) noexcept {
         late_at_ = late_at;
         is_dated_ = true;
@@ -7691,9 +7806,12 @@ public:
     /// With delivery::fragments about 150 bytes are allocated here, and nothing ever after.
     explicit basic_reader(const read_limits& limits = {})
         requires std::default_initializable<Side>
-        : state_(limits) {}
+        : state_(detail::read_bounds(limits)) {}
     basic_reader(const read_limits& limits, Side side) noexcept
-        : side_(static_cast<Side&&>(side)), state_(limits) {}
+        : basic_reader(detail::read_bounds(limits), static_cast<Side&&>(side)) {}
+    /// With limits that were made ready once, for many readers.
+    basic_reader(const detail::read_bounds& bounds, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(bounds) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -7744,6 +7862,9 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Whether it is open, and neither a message nor a frame is under way. With delivery::messages a reader that is made now, with
+    /// the same limits, goes on as this one does. (But for close_sent() and ignored().)
+    [[nodiscard]] bool is_resting() const noexcept { return open() && state_.is_between_messages(); }
     /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
@@ -7809,7 +7930,7 @@ public:
 
     /// Ends the range and returns the input that is not read yet, for a later read(). The current event stays valid until
     /// that read().
-    [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
+    [[nodiscard]] mutable_bytes unread() noexcept { return detail::exchange(input_, {}); }
 
 private:
     friend basic_reader;
@@ -8709,7 +8830,7 @@ struct message_block {
     /// Destroys a chain and the messages that are left in it. With no lock held.
     static void destroy(message_block* chain) noexcept {
         while (chain != nullptr) {
-            message_block* const gone = std::exchange(chain, chain->next);
+            message_block* const gone = detail::exchange(chain, chain->next);
             for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->places[at].destroy();
             delete gone;
         }
@@ -8742,11 +8863,11 @@ public:
         if (tail_ != nullptr && tail_->end != block::capacity) return true;
         if (!has_spare()) {
             if (fresh == nullptr) return false;
-            block* const made = std::exchange(fresh, nullptr);
+            block* const made = detail::exchange(fresh, nullptr);
             if (tail_ == nullptr) {
                 tail_ = made->next = made;
             } else {
-                made->next = std::exchange(tail_->next, made);
+                made->next = detail::exchange(tail_->next, made);
             }
         }
         tail_ = tail_->next;
@@ -8774,7 +8895,7 @@ public:
         if (first.begin != first.end) return nullptr;
         first.begin = first.end = 0;
         if (&first == tail_ || tail_->next == &first) return nullptr; // the tail, or the spare from now on
-        block* const second = std::exchange(tail_->next, &first);
+        block* const second = detail::exchange(tail_->next, &first);
         second->next = nullptr;
         return second;
     }
@@ -8784,8 +8905,8 @@ public:
 
     /// Everything, as a chain for the caller to destroy.
     [[nodiscard]] block* take_all() noexcept {
-        block* const last = std::exchange(tail_, nullptr);
-        return last == nullptr ? nullptr : std::exchange(last->next, nullptr);
+        block* const last = detail::exchange(tail_, nullptr);
+        return last == nullptr ? nullptr : detail::exchange(last->next, nullptr);
     }
 
 private:
@@ -9374,7 +9495,7 @@ public:
 
         /// Gives the turn back. True: nothing waits for a drain().
         bool end() {
-            if (std::exchange(state_, state::over) != state::open) return false;
+            if (detail::exchange(state_, state::over) != state::open) return false;
             return in_.end_direct(done_);
         }
 
@@ -9966,11 +10087,11 @@ template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
     guard() = default;
-    guard(guard&& other) noexcept : rundown_(std::exchange(other.rundown_, nullptr)) {}
+    guard(guard&& other) noexcept : rundown_(detail::exchange(other.rundown_, nullptr)) {}
     guard& operator=(guard&& other) noexcept {
         if (this != &other) {
             leave();
-            rundown_ = std::exchange(other.rundown_, nullptr);
+            rundown_ = detail::exchange(other.rundown_, nullptr);
         }
         return *this;
     }
@@ -9980,7 +10101,7 @@ public:
 
     /// Leaves now. No effect when empty. The rundown may be gone when this returns.
     void leave() noexcept {
-        if (rundown_ != nullptr) std::exchange(rundown_, nullptr)->leave();
+        if (rundown_ != nullptr) detail::exchange(rundown_, nullptr)->leave();
     }
 
 private:
@@ -10442,7 +10563,7 @@ public:
             if (previous_ != nullptr) previous_->next_ = next_;
             list_->lock_.unlock(first == this ? next_ : first);
             next_ = previous_ = nullptr;
-            return std::exchange(list_, nullptr);
+            return detail::exchange(list_, nullptr);
         }
 
         guard_list* list_ = nullptr;
@@ -10533,12 +10654,12 @@ public:
     basic_session_guard(basic_session_guard&& other) noexcept
         : inside_(std::move(other.inside_)),
           place_(std::move(other.place_)),
-          target_(std::exchange(other.target_, nullptr)) {}
+          target_(detail::exchange(other.target_, nullptr)) {}
     basic_session_guard& operator=(basic_session_guard&& other) noexcept {
         if (this == &other) return *this;
         place_ = std::move(other.place_); // while both sessions are still held
         inside_ = std::move(other.inside_);
-        target_ = std::exchange(other.target_, nullptr);
+        target_ = detail::exchange(other.target_, nullptr);
         return *this;
     }
     ~basic_session_guard() = default;
@@ -10574,7 +10695,8 @@ public:
     basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
         if (block_ != nullptr) block_->retain();
     }
-    basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    basic_weak_session(basic_weak_session&& other) noexcept
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_weak_session& operator=(const basic_weak_session& other) noexcept {
         return *this = basic_weak_session(other);
     }
@@ -10624,11 +10746,11 @@ public:
     }
 
     basic_session_anchor(basic_session_anchor&& other) noexcept
-        : block_(std::exchange(other.block_, nullptr)) {}
+        : block_(detail::exchange(other.block_, nullptr)) {}
     basic_session_anchor& operator=(basic_session_anchor&& other) noexcept {
         if (this != &other) {
             reset();
-            block_ = std::exchange(other.block_, nullptr);
+            block_ = detail::exchange(other.block_, nullptr);
         }
         return *this;
     }
@@ -10663,7 +10785,7 @@ private:
             !block_->guards.has_own(),
             "a session is destroyed by a thread that has a guard of it in use: it would wait for itself");
         static_cast<void>(wait()); // without a deadline it can only end drained
-        std::exchange(block_, nullptr)->release();
+        detail::exchange(block_, nullptr)->release();
     }
 
     block* block_ = nullptr;
@@ -11025,11 +11147,11 @@ class [[nodiscard]] write_done {
 public:
     write_done() = default;
     explicit write_done(detail::write_target& to) noexcept : to_(&to) {}
-    write_done(write_done&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    write_done(write_done&& other) noexcept : to_(detail::exchange(other.to_, nullptr)) {}
     write_done& operator=(write_done&& other) noexcept {
         if (this != &other) {
             if (to_ != nullptr) (*this)({});
-            to_ = std::exchange(other.to_, nullptr);
+            to_ = detail::exchange(other.to_, nullptr);
         }
         return *this;
     }
@@ -11041,12 +11163,12 @@ public:
     /// inline.
     void operator()(const io_result& how) noexcept {
         WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
-        detail::write_target& to = *std::exchange(to_, nullptr);
+        detail::write_target& to = *detail::exchange(to_, nullptr);
         to.over(to, how);
     }
 
     /// A pointer for C interfaces: io_uring's user_data, libuv's `data`. The code that holds it must call adopt().
-    [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
+    [[nodiscard]] void* release() noexcept { return detail::exchange(to_, nullptr); }
     [[nodiscard]] static write_done adopt(void* released) noexcept {
         return write_done(*static_cast<detail::write_target*>(released));
     }
@@ -11148,7 +11270,11 @@ public:
     }
 
     [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
-    [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
+    /// A template, so that only a source that sends pays for the checks of such a span.
+    template <class View = const_bytes>
+    [[nodiscard]] std::span<const View> parts() const noexcept {
+        return {views_, parts_};
+    }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
     /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
@@ -11968,8 +12094,8 @@ public:
 private:
     [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
     [[gnu::noinline]] void free_memory() noexcept {
-        while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
-        while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
+        while (entries_ != nullptr) entry::destroy(detail::exchange(entries_, entries_->next));
+        while (blocks_ != nullptr) block::destroy(detail::exchange(blocks_, blocks_->next));
     }
 
     entry* entries_ = nullptr;
@@ -12035,13 +12161,13 @@ public:
             return free(empty, todo);
         }
         if (blocks_ != nullptr) bytes_ += empty->capacity;
-        empty->next = std::exchange(blocks_, empty);
+        empty->next = detail::exchange(blocks_, empty);
     }
     /// Precondition: in memory of its own, without a key, and unlinked.
     void keep(entry* old, std::size_t most, errands& todo) noexcept {
         if (!has_room(old->room, most)) return todo.free(old);
         bytes_ += old->room;
-        old->next = std::exchange(entries_, old);
+        old->next = detail::exchange(entries_, old);
     }
 
     /// Keeps no more than `most`. O(1) where that is so already.
@@ -12275,7 +12401,7 @@ public:
                               (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
-            next = std::exchange(fresh, nullptr);
+            next = detail::exchange(fresh, nullptr);
             spares_.shrink(books.most_kept(held), todo);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
@@ -12396,7 +12522,7 @@ public:
             scan.bytes += item->size;
         }
         if (item == nullptr) return nullptr;
-        if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
+        if (detail::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
         scan.plain += item->size;
         scan.growth =
@@ -12413,7 +12539,7 @@ public:
         if (made == nullptr) return;
         scan.last = made;
         made->number = plain->number;
-        made->done = std::exchange(plain->done, {});
+        made->done = detail::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
         if (plain->where == entry::memory::own)
@@ -12470,7 +12596,7 @@ public:
             for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
                 if (!item->done) continue;
                 if (!todo.has_place()) return true;
-                todo.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+                todo.tell(detail::exchange(item->done, {}), outcome_of(*item, why));
             }
             while (item != nullptr) {
                 if (!todo.has_place()) return true;
@@ -12798,7 +12924,7 @@ public:
             lock_.unlock();
             if (missing == need::nothing) return result;
             const bool is_found = missing == need::entry
-                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      ? (owned = make(detail::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
@@ -12882,7 +13008,7 @@ public:
     [[nodiscard]] bool bound_gate(time_point deadline, queue*& fresh) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated)) return false;
-        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+        if (queue_ == nullptr) queue_ = detail::exchange(fresh, nullptr);
         queue_->gate_deadline = deadline;
         return true;
     }
@@ -13021,7 +13147,7 @@ public:
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) {
             note_burst(queue_->fresh_bytes() + last_burst_ * burst_unit / 2);
-            how.idle = std::exchange(queue_, nullptr);
+            how.idle = detail::exchange(queue_, nullptr);
         }
         return leave(next_step::released);
     }
@@ -13104,7 +13230,7 @@ public:
     [[nodiscard]] queue* retire() noexcept {
         const scoped_hold hold(lock_);
         turn_.finish();
-        return std::exchange(queue_, nullptr);
+        return detail::exchange(queue_, nullptr);
     }
     /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
     /// begin() takes what turn there is.
@@ -13211,7 +13337,7 @@ private:
         return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
-        if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
+        if (queue_ == nullptr) queue_ = detail::exchange(fresh.work, nullptr);
         return queue_ != nullptr;
     }
 
@@ -13221,7 +13347,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, todo);
         if (ends_message(what)) static_cast<void>(end_message(todo));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_, todo);
+            queue_->place(what, detail::exchange(owned, nullptr), books_, todo);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
@@ -13276,7 +13402,7 @@ private:
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
         if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
-            idle = std::exchange(queue_, nullptr);
+            idle = detail::exchange(queue_, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
@@ -13430,7 +13556,7 @@ public:
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
-        : writer_(std::exchange(other.writer_, nullptr)),
+        : writer_(detail::exchange(other.writer_, nullptr)),
           size_(other.size_),
           next_(other.next_),
           error_(other.error_),
@@ -13468,7 +13594,7 @@ private:
             return error;
         size_ += part.size();
         const frame_spec spec(next_, is_last);
-        const opcode before = std::exchange(next_, opcode::continuation);
+        const opcode before = detail::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
         detail::errands todo;
         const detail::push_result pushed = writer.push_part(
@@ -14267,8 +14393,35 @@ struct shared {
     shared_frame frame;
 };
 
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
+/// Any of the four: what single_writer::send takes. Made of nothing it is an empty raw, which is refused. A value that is copied;
+/// raw, text and binary are views in it, shared is a counted reference. Not a std::variant: to include that costs 60 million
+/// instructions of g++ 12, a twentieth of all standard headers that wsolo.hpp brings.
+class outbound {
+public:
+    outbound() noexcept = default;
+    outbound(const raw& item) noexcept : bytes_(item.bytes) {}
+    outbound(const text& item) noexcept : bytes_(bytes_of(item.payload)), kind_(kind::text) {}
+    outbound(const binary& item) noexcept : bytes_(item.payload), kind_(kind::binary) {}
+    outbound(shared item) noexcept : shared_(std::move(item)), kind_(kind::shared) {}
+
+    /// Calls `visit` with the item as what it is: a raw, text, binary or shared. All four calls return the same type.
+    template <class Visit>
+    auto visit(Visit visit) const {
+        switch (kind_) {
+        case kind::text: return visit(text{text_of(bytes_)});
+        case kind::binary: return visit(binary{bytes_});
+        case kind::shared: return visit(shared_);
+        default: return visit(raw{bytes_});
+        }
+    }
+
+private:
+    enum class kind : std::uint8_t { raw, text, binary, shared };
+
+    const_bytes bytes_;
+    wsolo::shared shared_;
+    kind kind_ = kind::raw;
+};
 
 namespace detail {
 
@@ -14457,7 +14610,7 @@ public:
     }
     /// Queues the item, by the function for its kind, whose errors are its own.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
-        return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
+        return item.visit([&](const auto& kind) { return send_kind(kind, on_done); });
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -15030,6 +15183,8 @@ struct end_options {
     std::chrono::milliseconds linger_timeout{5'000};
     /// How many bytes are thrown away meanwhile at most.
     std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
+
+    [[nodiscard]] bool operator==(const end_options&) const = default;
 };
 
 /// What is to be done now.
@@ -15170,16 +15325,109 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/endpoint/detail/shared_rules.hpp
+// The part of an endpoint's options that it needs all the time, made ready once for many endpoints: a counted pointer to it.
+//
+// Laws of this file:
+// - What it points to never changes. The last copy frees it, in any thread.
+// - Options that are the defaults take no memory. Those that were changed after they were made ready have rules of their own again.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Replies that may wait to be written.
+struct reply_bounds {
+    std::size_t bytes = 0;
+    std::uint32_t count = 0;
+    [[nodiscard]] bool operator==(const reply_bounds&) const = default;
+};
+
+/// `Options`: endpoint_options, which have a pointer of this kind.
+template <class Options>
+struct endpoint_rules {
+    explicit constexpr endpoint_rules(const Options& options) noexcept
+        : reading(of_messages(options.reading)),
+          replies{bound_of(options.max_unsent), bound_of(options.max_unsent_replies)},
+          ending(options.ending) {}
+    [[nodiscard]] bool operator==(const endpoint_rules&) const = default;
+
+    read_bounds reading;
+    reply_bounds replies;
+    end_options ending;
+
+private:
+    static constexpr read_limits of_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+};
+
+/// Null without memory, and where it was not made. Copies belong to any thread, each to one at a time.
+template <class Options>
+class shared_rules {
+public:
+    using rules = endpoint_rules<Options>;
+
+    constexpr shared_rules() noexcept = default;
+    explicit shared_rules(const Options& options) noexcept {
+        const rules made(options);
+        if (options.ready && options.ready.block_->value == made) {
+            block_ = &retained(*options.ready.block_);
+        } else {
+            block_ = made == defaults().value ? &retained(defaults()) : new (std::nothrow) block(made);
+        }
+    }
+    shared_rules(const shared_rules& other) noexcept
+        : block_(other.block_ == nullptr ? nullptr : &retained(*other.block_)) {}
+    shared_rules(shared_rules&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    shared_rules& operator=(shared_rules other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~shared_rules() {
+        if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            delete block_;
+    }
+
+    /// Those of the default options.
+    [[nodiscard]] static shared_rules of_defaults() noexcept { return shared_rules(retained(defaults())); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+    [[nodiscard]] const rules* operator->() const noexcept { return &block_->value; }
+
+private:
+    struct block {
+        explicit block(const rules& of) noexcept : value(of) {}
+        const rules value;
+        std::atomic<std::uint32_t> references{1};
+    };
+
+    explicit shared_rules(block& of) noexcept : block_(&of) {}
+    /// It has a reference of its own, so that it is never freed.
+    static block& defaults() noexcept {
+        static block of_all{rules(Options{})};
+        return of_all;
+    }
+    static block& retained(block& of) noexcept {
+        of.references.fetch_add(1, std::memory_order_relaxed);
+        return of;
+    }
+
+    block* block_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/options.hpp
 // How one endpoint behaves, what it tells the loop that drives it, and how it ended.
 //
 // Laws of this file:
 // - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - What is the same for many endpoints and asked for at any time stands once on the heap (shared_options()).
 // - A zero means "none" for every limit, quantum and timeout.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint, or shared by many: shared_options().
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -15199,7 +15447,18 @@ struct endpoint_options {
     std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
+    /// What shared_options() made ready; nothing, unless it did.
+    detail::shared_rules<endpoint_options> ready{};
 };
+
+/// The same options with a part of them made ready, once for all the endpoints that are made with the result or with copies of it;
+/// without it each endpoint takes a block of about 100 bytes for that part (but for the defaults, which are always shared). What
+/// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
+template <std::derived_from<endpoint_options> Options>
+[[nodiscard]] Options shared_options(Options options) noexcept {
+    options.ready = detail::shared_rules<endpoint_options>(options);
+    return options;
+}
 
 /// What an endpoint wants from its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
@@ -15217,7 +15476,7 @@ struct endpoint_counters {
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
-    /// Control frames from the peer.
+    /// Control frames from the peer; of one endpoint, modulo 2^32.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
@@ -16574,17 +16833,26 @@ concept message_compression = requires(T& it, const T& seen, const extension_lis
 template <class Handler>
 concept compresses = requires(Handler& handler) { handler.compression; };
 
-/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+/// Has the extension hold to the limit of messages once they are decoded.
 template <class Handler>
-[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
-    limits.deliver = delivery::messages;
+void bound_messages([[maybe_unused]] Handler& handler, [[maybe_unused]] const read_limits& limits) noexcept {
     if constexpr (compresses<Handler>) {
         static_assert(message_compression<decltype(handler.compression)>,
                       "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
         handler.compression.limit(limits.max_message_size);
-        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
     }
-    return limits;
+}
+/// How an endpoint with this handler reads: RSV1 where it was agreed on. Without compression it is the argument itself.
+template <class Handler>
+[[nodiscard]] decltype(auto) bounds_for([[maybe_unused]] const Handler& handler,
+                                        const read_bounds& bounds) noexcept {
+    if constexpr (compresses<Handler>) {
+        read_bounds agreed = bounds;
+        if (handler.compression.is_agreed()) agreed.allowed_rsv |= rsv1_bit;
+        return agreed;
+    } else {
+        return (bounds);
+    }
 }
 
 /// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.
@@ -16721,15 +16989,15 @@ class owned {
 public:
     constexpr owned() noexcept = default;
     explicit owned(T* object) noexcept : object_(object) {}
-    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned(owned&& other) noexcept : object_(detail::exchange(other.object_, nullptr)) {}
     owned& operator=(owned&& other) noexcept {
-        reset(std::exchange(other.object_, nullptr));
+        reset(detail::exchange(other.object_, nullptr));
         return *this;
     }
     ~owned() { delete object_; }
 
     /// The old object is destroyed after the new one has taken its place.
-    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+    void reset(T* object = nullptr) noexcept { delete detail::exchange(object_, object); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
     [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
@@ -16789,6 +17057,82 @@ private:
     }
 
     owned<limits> limits_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/input_reader.hpp
+// What an endpoint reads its input with: a reader that is there while a message or a frame is under way, and made anew otherwise.
+//
+// Laws of this file:
+// - An idle connection keeps no reader: between two messages a new one goes on as the old one would.
+// - What a read leaves unfinished takes memory. Without it the reading ends: nothing after a gap is looked at.
+// - It is over after the peer's Close and after a failure; what comes then is not looked at either.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What a side's replies are masked with. It stays while readers come and go.
+template <role Self>
+struct reply_keys {
+    using side = server_side;
+    [[nodiscard]] side lend() noexcept { return {}; }
+};
+template <>
+struct reply_keys<role::client> {
+    using side = client_side<random_keys&>;
+    [[nodiscard]] side lend() noexcept { return side(keys); }
+    random_keys keys;
+};
+
+/// Belongs to the loop's thread.
+template <role Self>
+class input_reader {
+public:
+    using reader = basic_reader<typename reply_keys<Self>::side>;
+
+    /// Calls use(range) with the events in `received` (basic_reader::read()), unless it is over; `use` leaves nothing unread in the
+    /// range. `bounds`: of whole messages, the same each time. False: there is no memory for what is unfinished, and it is over.
+    template <class Use>
+    [[nodiscard]] bool read(const read_bounds& bounds, mutable_bytes received, Use use) {
+        if (is_over_) return true;
+        WSOLO_ASSERT(!bounds.by_fragments, "an endpoint reads whole messages");
+        reader fresh(bounds, keys_.lend());
+        reader& in = unfinished_ ? *unfinished_ : fresh;
+        use(in.read(received));
+        is_over_ = !in.open();
+        if (is_over_ || in.is_resting()) {
+            unfinished_.reset();
+        } else if (!unfinished_) {
+            unfinished_.reset(new (std::nothrow) reader(std::move(fresh)));
+            is_over_ = unfinished_ == nullptr;
+            return !is_over_;
+        }
+        return true;
+    }
+
+    /// basic_reader's functions of these names.
+    [[nodiscard]] bool open() const noexcept { return !is_over_; }
+    [[nodiscard]] time_point tick(time_point now) noexcept {
+        return unfinished_ ? unfinished_->tick(now) : no_deadline;
+    }
+    [[nodiscard]] time_point deadline() const noexcept {
+        return unfinished_ ? unfinished_->deadline() : no_deadline;
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (unfinished_) unfinished_->note_not_listening(now);
+    }
+    /// No event owes a reply any more: nothing follows our Close.
+    void note_close_sent() noexcept { is_close_sent_ = true; }
+    [[nodiscard]] bool close_sent() const noexcept { return is_close_sent_; }
+    [[nodiscard]] std::optional<control_frame> owed_reply(const event& found) const noexcept {
+        return is_close_sent_ ? std::nullopt : found.owed_reply();
+    }
+
+private:
+    owned<reader> unfinished_;
+    [[no_unique_address]] reply_keys<Self> keys_;
+    bool is_over_ = false;
+    bool is_close_sent_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -16859,6 +17203,59 @@ public:
 
 private:
     time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/life.hpp
+// The life of a connection: its heartbeat, until the end of its stream begins; then that end. One place for both, because
+// nothing is due of the one once the other has begun.
+//
+// Laws of this file:
+// - The end begins with the first event of stream_end's, and is never taken back.
+// - Until then nothing is discarded, gone or waited for, and input is wanted. From then on nothing is due of the heartbeat.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Belongs to the loop's thread.
+template <class Heartbeat>
+class life {
+    static_assert(std::is_trivially_destructible_v<Heartbeat> &&
+                  std::is_trivially_destructible_v<stream_end>);
+
+public:
+    life(const heartbeat_options& options, time_point start) noexcept : beat_(options, start) {}
+    life(const life&) = delete;
+    life& operator=(const life&) = delete;
+
+    /// nullptr once the end has begun.
+    [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
+    [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
+
+    /// The end, for an event of it: which begins it.
+    [[nodiscard]] stream_end& end(role self, const end_options& options) noexcept {
+        if (!is_ending_) ::new (static_cast<void*>(&end_)) stream_end(self, options);
+        is_ending_ = true;
+        return end_;
+    }
+
+    /// stream_end's answers.
+    [[nodiscard]] bool is_discarding() const noexcept { return is_ending_ && end_.is_discarding(); }
+    [[nodiscard]] bool is_gone() const noexcept { return is_ending_ && end_.is_gone(); }
+    [[nodiscard]] bool is_waiting() const noexcept { return is_ending_ && end_.is_waiting(); }
+    [[nodiscard]] bool wants_input() const noexcept { return !is_ending_ || end_.wants_input(); }
+    [[nodiscard]] bool missed_close() const noexcept { return is_ending_ && end_.missed_close(); }
+    /// When there is something to do, of whichever it is.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return is_ending_ ? end_.deadline() : beat_.deadline();
+    }
+
+private:
+    union {
+        Heartbeat beat_;
+        stream_end end_;
+    };
+    bool is_ending_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17087,7 +17484,7 @@ public:
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
     [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
+    [[nodiscard]] errc take_error() noexcept { return detail::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
@@ -17111,24 +17508,26 @@ template <class Traits>
 class room_notice {
 public:
     void note_refusal() noexcept {
-        refusals_.fetch_add(1, std::memory_order_relaxed);
-        is_wanted_.store(true, std::memory_order_relaxed);
+        word_.fetch_add(one_refusal, std::memory_order_relaxed);
+        word_.fetch_or(is_wanted, std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t refusals() const noexcept {
-        return refusals_.load(std::memory_order_relaxed);
+        return word_.load(std::memory_order_relaxed) / one_refusal;
     }
 
     /// Whether to tell now.
     template <class Writer>
     [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || !out.is_half_free()) return false;
-        is_wanted_.store(false, std::memory_order_relaxed);
+        if ((word_.load(std::memory_order_relaxed) & is_wanted) == 0 || !out.is_half_free()) return false;
+        word_.fetch_and(~is_wanted, std::memory_order_relaxed);
         return true;
     }
 
 private:
-    typename Traits::template atomic<std::uint64_t> refusals_{0};
-    typename Traits::template atomic<bool> is_wanted_{false};
+    static constexpr std::uint64_t is_wanted = 1; ///< beside the number of refusals
+    static constexpr std::uint64_t one_refusal = 2;
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17167,7 +17566,7 @@ public:
     /// Whether the peer took bytes since then, fast enough; then it counts from here.
     constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, time_point now) noexcept {
         const auto bytes = static_cast<std::int64_t>(taken - taken_);
-        const double seconds = std::chrono::duration<double>(now - at_).count();
+        const double seconds = seconds_of(now - at_);
         if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate) return false;
         start(taken, now);
         return true;
@@ -17190,39 +17589,34 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The bounds are payload bytes and messages; 0: none.
+/// The bounds are payload bytes and messages; each call is told them.
 template <class Traits>
 class unsent_replies {
 public:
-    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
-        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
-
     void add(std::size_t bytes) noexcept {
         bytes_.fetch_add(bytes);
         count_.fetch_add(1);
     }
     /// Whether no more is to be handled now.
-    [[nodiscard]] bool is_full() const noexcept {
-        return are_full(marked_bytes_.load(), marked_count_.load());
+    [[nodiscard]] bool is_full(const reply_bounds& most) const noexcept {
+        return are_full(most, marked_bytes_.load(), marked_count_.load());
     }
 
     // ---- the loop's
 
-    /// Queues a mark if one is due: half of a bound is used, and none is out.
+    /// Queues a mark if one is due. `on_passed`: has pass_mark() called.
     template <class Writer>
-    void mark(Writer& out) {
-        if (!wants_mark()) return;
+    void mark(const reply_bounds& most, Writer& out, on_outcome on_passed) {
+        if (!wants_mark(most)) return;
         begin_mark();
-        const auto on_passed = [](void* context, errc) noexcept {
-            static_cast<unsent_replies*>(context)->pass_mark();
-        };
-        if (out.flush({on_passed, this}) != errc::none)
+        if (out.flush(on_passed) != errc::none)
             drop_mark(); // no room now, or the end, which clears everything
     }
 
-    [[nodiscard]] bool wants_mark() const noexcept {
+    /// Half of a bound is used, and no mark is out.
+    [[nodiscard]] bool wants_mark(const reply_bounds& most) const noexcept {
         return marked_count_.load() == 0 &&
-               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+               (bytes_.load() > most.bytes / 2 || count_.load() > most.count / 2);
     }
     /// A mark is about to be queued after what was counted so far.
     void begin_mark() noexcept {
@@ -17238,11 +17632,12 @@ public:
     }
     /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark; a handler
     /// that finds it full then asks the loop to look again.)
-    void clear() noexcept {
+    void clear(const reply_bounds& most) noexcept {
         if (count_.load() == 0) return;
         const std::size_t bytes = bytes_.exchange(0);
         const std::uint32_t count = count_.exchange(0);
-        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
+        if (are_full(most, bytes + marked_bytes_.load(), count + marked_count_.load()))
+            has_room_again_.store(true);
     }
     /// Whether there is room where there was none: what was held back is to be roused.
     [[nodiscard]] bool take_room() noexcept {
@@ -17252,22 +17647,21 @@ public:
     // ---- any thread's
 
     /// What stood before the mark is on its way, or lost.
-    void pass_mark() noexcept {
+    void pass_mark(const reply_bounds& most) noexcept {
         const std::size_t bytes = marked_bytes_.exchange(0);
         const std::uint32_t count = marked_count_.exchange(0);
         // After the exchange: a handler that found it full before has counted what this finds.
-        if (are_full(bytes, count)) has_room_again_.store(true);
+        if (are_full(most, bytes, count)) has_room_again_.store(true);
     }
 
 private:
-    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
-        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
+    [[nodiscard]] bool are_full(const reply_bounds& most, std::size_t marked_bytes,
+                                std::uint32_t marked_count) const noexcept {
+        return bytes_.load() + marked_bytes > most.bytes || count_.load() + marked_count > most.count;
     }
 
-    const std::size_t max_bytes_;
     typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
     typename Traits::template atomic<std::size_t> marked_bytes_{0};
-    const std::uint32_t max_count_;
     typename Traits::template atomic<std::uint32_t> count_{0};
     typename Traits::template atomic<std::uint32_t> marked_count_{0};
     typename Traits::template atomic<bool> has_room_again_{false};
@@ -17333,6 +17727,7 @@ class endpoint {
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     using encoder = detail::encoder_for<Handler>;
+    using shared_rules = detail::shared_rules<endpoint_options>;
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
@@ -17348,9 +17743,10 @@ public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
         single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
-    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
+    /// Its beats are for a handler that has on_beat().
+    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -17375,13 +17771,20 @@ public:
         anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
+    /// Gives out no guard from now on. True: neither a handle's use nor work() is in progress, so that the destructor waits for
+    /// nothing. For a loop that has others to serve: once `finished`, and again until it is true. The loop's; never waits.
+    [[nodiscard]] bool let_go() noexcept {
+        anchor_.close();
+        return anchor_.wait((time_point::min)()) == errc::none;
+    }
+
     // ---- the loop's
 
     /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
     endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
-        beat_.on_received(now);
+        if (auto* const beat = life_.beat()) beat->on_received(now);
         {
             const in_the_turn inside(*this);
             take(received, now);
@@ -17504,12 +17907,12 @@ public:
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
-    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+    // ---- the parts. The heartbeat and the counters are the loop's.
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
     [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
+    /// The loop's; nullptr once the end of the stream has begun.
+    [[nodiscard]] const heartbeat_type* beat() const noexcept { return life_.beat(); }
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
@@ -17538,23 +17941,24 @@ private:
 
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
-        : beat_(options.beating, Traits::clock::now()),
-          in_(detail::reading_of(options.reading, handler)),
-          end_(self, options.ending),
+        : rules_(options),
+          life_(options.beating, Traits::clock::now()),
           rates_(options.rate, Traits::clock::now()),
-          replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
           messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
+        const bool has_rules(rules_);
+        if (!has_rules) rules_ = shared_rules::of_defaults();
+        detail::bound_messages(handler_, options.reading);
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -17582,7 +17986,7 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (life_.is_discarding()) return end().on_discarded(received.size());
         if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
         if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
@@ -17591,25 +17995,32 @@ private:
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
         auto run = messages_.begin_read();
-        auto found = in_.read(received);
         mutable_bytes left;
-        for (const event& each : found) {
-            meet(each, run, now);
-            ending_.blame(messages().error()); // before what follows in this read may be to blame
-            if (has_stopped_reading_) break;
-            if (is_held_back() || run.is_used_up()) {
-                left = found.unread();
-                break;
-            }
+        const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
+        if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {
+            left = {};
+            stop_reading(errc::out_of_memory, now);
         }
-        static_cast<void>(found.unread());                          // none, but after stop_reading()
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
     }
 
+    /// The events that may be met now: what is left of the input.
+    template <class Events>
+    mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
+        for (const event& each : found) {
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
+            if (has_stopped_reading_) break;
+            if (is_held_back() || run.is_used_up()) return found.unread();
+        }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
+    }
+
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || are_replies_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     [[gnu::noinline]] void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -17624,7 +18035,7 @@ private:
     /// What follows is not looked at: there is a gap, or no more is wanted.
     [[gnu::noinline]] void stop_reading(errc why, time_point now) {
         has_stopped_reading_ = true;
-        end_.on_unreadable(now);
+        end().on_unreadable(now);
         end_messages();
         owe_end(why, now);
     }
@@ -17650,31 +18061,32 @@ private:
         case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
             ending_.blame(found.error());
-            end_.on_unreadable(now);
+            end().on_unreadable(now);
             if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        owe_close(found.owed_reply(), now);
+        owe_close(in_.owed_reply(found), now);
         end_messages();
     }
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pings_received_;
-        if (const auto reply = found.owed_reply()) answer(*reply);
+        if (const auto reply = in_.owed_reply(found)) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++pongs_received_;
-        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        [[maybe_unused]] const std::optional<duration> round_trip =
+            life_.beat() != nullptr ? life_.beat()->on_pong(now, found.payload()) : std::nullopt;
         if constexpr (detail::has_on_pong<Handler, endpoint>)
             guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
     }
     void meet_close(const event& found, time_point now) {
         ending_.peer_closed(found.code());
-        end_.on_peer_close(now);
+        end().on_peer_close(now);
         if constexpr (detail::has_on_peer_close<Handler, endpoint>)
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
@@ -17717,7 +18129,7 @@ private:
     void end_input(errc why, time_point now) {
         if (std::exchange(input_is_over_, true)) return;
         input_error_ = why;
-        end_.on_input_over(now);
+        end().on_input_over(now);
         if (kept_.empty()) end_reading(now);
         if (why != errc::none) abort_output(why);
     }
@@ -17747,7 +18159,7 @@ private:
         if constexpr (handling::is_choosy) {
             if (!handler_.wants_message()) return false;
         }
-        return !replies_.is_full();
+        return !are_replies_full();
     }
 
     template <class Call>
@@ -17760,12 +18172,17 @@ private:
 
     // ---- out
 
+    [[nodiscard]] bool are_replies_full() const noexcept { return replies_.is_full(rules_->replies); }
+    static void on_mark_passed(void* context, errc) noexcept { // in any thread
+        auto& whole = *static_cast<endpoint*>(context);
+        whole.replies_.pass_mark(whole.rules_->replies);
+    }
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
             if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
-            if (replies_.is_full() && out_.queued_frames() == 0)
+            if (are_replies_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
@@ -17801,11 +18218,11 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
     }
     void owe_end(errc why, time_point now) {
         ending_.blame(why);
-        owed_.owe(why, deadline_after(now, end_.close_timeout()));
+        owed_.owe(why, deadline_after(now, close_timeout()));
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_.are_over(), now)) return;
@@ -17838,7 +18255,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
+        is_listening_ = life_.wants_input() && (life_.is_discarding() || (kept_.empty() && !is_held_back()));
         return {
             .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
     }
@@ -17850,15 +18267,17 @@ private:
     }
 
     void keep_alive(time_point now) {
-        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
-        if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && has_peer_taken(now)) beat_.on_progress(now);
-        const heartbeat_actions due = beat_.tick(now);
+        auto* const beat = life_.beat();
+        if (beat == nullptr) return;
+        if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
+        if (!is_listening_) beat->on_not_listening(now);
+        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
             if (error == errc::none) ending_.count_control();
-            if (error == errc::closed) beat_.on_closing();
-            if (error != errc::none) beat_.on_ping_dropped(now);
+            if (error == errc::closed) beat->on_closing();
+            if (error != errc::none) beat->on_ping_dropped(now);
         }
         if constexpr (detail::has_on_beat<Handler, endpoint>) {
             if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
@@ -17878,15 +18297,17 @@ private:
     static void on_ping_told(void* context, errc outcome) noexcept {
         if (outcome != errc::none) return;
         auto& whole = *static_cast<endpoint*>(context);
+        auto* const beat = whole.life_.beat();
+        if (beat == nullptr) return;
         const time_point now = Traits::clock::now();
         whole.taken_.start(whole.bytes_taken(), now);
-        whole.beat_.on_ping_written(now);
+        beat->on_ping_written(now);
     }
 
     void pump(time_point now) {
         if (writer_is_over_) return give_room(true); // a reply may be counted after the last one was written
         if (!std::exchange(write_is_due_, false)) return;
-        replies_.mark(out_);
+        replies_.mark(rules_->replies, out_, {&endpoint::on_mark_passed, this});
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         wait_by_ = left.deadline;
@@ -17899,14 +18320,14 @@ private:
         const drain_report report = out_.report();
         taken_.start(bytes_taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
-            end_.on_abort();
+            end().on_abort();
         } else {
-            end_.on_output_over(how == end_of_write::drained, now);
+            end().on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
     }
     void give_room(bool is_idle) { // to messages that unsent replies hold back
-        if (is_idle || out_.queued_frames() == 0) replies_.clear();
+        if (is_idle || out_.queued_frames() == 0) replies_.clear(rules_->replies);
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
         messages_.inbox().rouse();
@@ -17918,10 +18339,10 @@ private:
         const bool stands = is_in_flight && out_.is_write_cancelled();
         if (!stands) cancelled_.cut_by = no_deadline;
         if (!stands) return;
-        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
-        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
-        wait_by_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+        if (now >= cancelled_.cut_by || is_aborted) end().on_abort();
+        wait_by_ = life_.is_gone() ? no_deadline : cancelled_.cut_by;
     }
 
     void tell_room() {
@@ -17936,21 +18357,27 @@ private:
 
     // ---- the end
 
+    /// For an event of the end, which begins with the first one.
+    stream_end& end() noexcept { return life_.end(self, rules_->ending); }
+    [[nodiscard]] duration close_timeout() const noexcept {
+        return detail::short_duration(rules_->ending.close_timeout).get();
+    }
+
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_ && !end_.is_gone()) return false;
+        if (!writer_is_over_ && !life_.is_gone()) return false;
         if (const errc why = aborted_by_.load(std::memory_order_acquire);
-            why != errc::none && !end_.is_gone()) {
-            end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
+            why != errc::none && !life_.is_gone()) {
+            end().on_abort(); // the writer's own abort says so too, but what is over can't be aborted
             ending_.blame(why);
         }
-        const std::uint64_t handled = messages().report().messages_handled;
+        const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
-        const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
-        if (end_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
-            end_.on_progress(now); // a handler that is stuck is no progress
-        const end_actions due = end_.next(now);
-        if (end_.missed_close()) ending_.blame(errc::timed_out);
+        const bool is_held_up = !is_listening_ && !life_.is_discarding() && !kept_.empty();
+        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
+            end().on_progress(now); // a handler that is stuck is no progress
+        const end_actions due = end().next(now);
+        if (life_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();
         if (due.disconnect) {
             out_.connection().disconnect();
@@ -17960,9 +18387,9 @@ private:
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
         }
-        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
+        if (!life_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
-        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, end_.close_timeout());
+        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, close_timeout());
         if (now < wait_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -17983,24 +18410,35 @@ private:
     }
 
     [[nodiscard]] time_point earliest() const noexcept {
-        time_point first = beat_.deadline();
+        time_point first = life_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(wait_by_);
         also(in_.deadline());
-        also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
         return first;
     }
 
-    heartbeat beat_;
-    reader_type in_;
-    stream_end end_;
-    std::uint64_t texts_received_ = 0;
-    std::uint64_t binaries_received_ = 0;
-    std::uint64_t bytes_received_ = 0;
-    std::uint64_t pings_received_ = 0;
-    std::uint64_t pongs_received_ = 0;
+    shared_rules rules_; ///< what is the same for other endpoints
+    // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
+    [[no_unique_address]] detail::life<heartbeat_type> life_;
+    bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
+    std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
+    [[no_unique_address]] detail::input_reader<self> in_;
+    bool write_is_due_ = false, work_is_due_ = false;
+    bool is_blocked_ = false, writer_is_over_ = false;
+    bool is_listening_ = true;  ///< what the loop was told last
+    bool drain_is_due_ = false; ///< of the inbox, by this loop
+    [[no_unique_address]] detail::ending_record ending_;
+    errc input_error_ = errc::none;
+    bool has_idle_inbox_ = false; ///< the last read left nothing in it
+    [[no_unique_address]] detail::owed_close owed_;
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
+    std::uint64_t texts_received_ = 0, binaries_received_ = 0, bytes_received_ = 0;
+    std::uint32_t pings_received_ = 0, pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
@@ -18008,26 +18446,7 @@ private:
     detail::lazy_deadline told_deadline_;
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
-    std::uint64_t handled_before_ = 0;
-    // [[no_unique_address]]: the flags after each of these lie in its tail padding.
-    [[no_unique_address]] detail::ending_record ending_;
-    errc input_error_ = errc::none;
-    bool has_stopped_reading_ = false;
-    [[no_unique_address]] detail::owed_close owed_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;  ///< what the loop was told last
-    bool drain_is_due_ = false; ///< of the inbox, by this loop
-    [[no_unique_address]] detail::room_notice<Traits> room_;
-    bool input_is_over_ = false;
-    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
-    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    /// Why what is left of the connection goes at once: the first abort()'s reason.
-    atomic<errc> aborted_by_{errc::none};
+    detail::room_notice<Traits> room_;
     detail::unsent_replies<memory_of_replies> replies_;
 
     [[no_unique_address]] Handler handler_;
@@ -18190,6 +18609,9 @@ public:
         opening()->common.invited = std::move(*invited);
         return errc::none;
     }
+
+    /// Whether the destructor waits for no other thread; see endpoint's function of this name.
+    [[nodiscard]] bool let_go() noexcept { return !whole_ || whole_->let_go(); }
 
     // ---- what it is
 
