@@ -7093,7 +7093,8 @@ public:
     constexpr heartbeat_actions tick(time_point now) noexcept {
         heartbeat_actions due;
         due.deadline = deadline();
-        if (now < due.deadline && alive_at_ <= now && beat_interval_ == 0) return due; // most calls
+        if (now < due.deadline && alive_at_ <= now && beats_.deadline() == no_deadline)
+            return due; // most calls
         if (phase_ != phase::stopped) {
             pull_in(now);
             judge(now, due);

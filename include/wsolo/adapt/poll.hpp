@@ -283,7 +283,10 @@ private:
         /// False: there was nothing to read.
         bool read() {
             const mutable_bytes buffer = loop().buffer();
-            if (buffer.empty()) return settle(ws_.abort(errc::out_of_memory));
+            if (buffer.empty()) {
+                settle(ws_.abort(errc::out_of_memory));
+                return true;
+            }
             const read_result got = stream_.read(buffer);
             switch (got.status) {
             case read_status::some: settle(ws_.receive(buffer.first(got.size))); return true;
