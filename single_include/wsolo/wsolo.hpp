@@ -10768,6 +10768,11 @@ public:
 
     /// Gives out no guard from now on. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }
+    /// Closes, and tells whether no guard is left: then the destructor waits for none. Never waits.
+    [[nodiscard]] bool let_go() noexcept {
+        close();
+        return wait((time_point::min)()) == errc::none;
+    }
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
     template <stop_token_like StopToken>
@@ -16227,6 +16232,9 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
 // The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
 //
 //     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
@@ -17497,6 +17505,26 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/endpoint/detail/received_counts.hpp
+// What an endpoint has received, counted.
+//
+// Laws of this file:
+// - Bytes are those of payloads, as a handler sees them: of a compressed message after it was inflated.
+// - Control frames are counted modulo 2^32, because there are very many endpoints.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct received_counts {
+    std::uint64_t texts = 0, binaries = 0, bytes = 0;
+    std::uint32_t pings = 0, pongs = 0;
+
+    [[nodiscard]] constexpr endpoint_counters with(std::uint64_t sends_refused) const noexcept {
+        return {texts, binaries, bytes, pings, pongs, sends_refused};
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/detail/room_notice.hpp
 // Whether a send was refused because there was no room, and when there is room again: what on_room() tells.
 //
@@ -17696,9 +17724,6 @@ namespace wsolo::inline WSOLO_ABI {
 template <class Opening>
 class basic_connection;
 
-/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
-struct in_the_loop {};
-
 /// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
 /// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
 /// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
@@ -17772,12 +17797,9 @@ public:
         anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
-    /// Gives out no guard from now on. True: neither a handle's use nor work() is in progress, so that the destructor waits for
-    /// nothing. For a loop that has others to serve: once `finished`, and again until it is true. The loop's; never waits.
-    [[nodiscard]] bool let_go() noexcept {
-        anchor_.close();
-        return anchor_.wait((time_point::min)()) == errc::none;
-    }
+    /// Gives out no guard from now on. True: the destructor waits for none either. A loop that has others to serve calls it when
+    /// `finished`, and again until it is true. Never waits.
+    [[nodiscard]] bool let_go() noexcept { return anchor_.let_go(); }
 
     // ---- the loop's
 
@@ -17919,22 +17941,14 @@ public:
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection(); }
-    [[nodiscard]] endpoint_counters counters() const noexcept {
-        return {.texts_received = texts_received_,
-                .binaries_received = binaries_received_,
-                .bytes_received = bytes_received_,
-                .pings_received = pings_received_,
-                .pongs_received = pongs_received_,
-                .sends_refused = room_.refusals()};
-    }
+    [[nodiscard]] endpoint_counters counters() const noexcept { return received_.with(room_.refusals()); }
     /// Complete once `finished`. The loop's.
     [[nodiscard]] ending how_it_ended() const noexcept {
         return ending_.how(out_.report(), messages().report());
     }
 
 private:
-    /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
-    /// (would_deadlock); one on handled() is only inside of on_message().
+    /// What this thread waited for here would never come: a wait for the writer is told so (would_deadlock).
     struct in_the_turn {
         explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
         loop_scope whole, writing;
@@ -17954,8 +17968,7 @@ private:
         const bool has_rules(rules_);
         if (!has_rules) rules_ = shared_rules::of_defaults();
         detail::bound_messages(handler_, options.reading);
-        const in_the_turn inside(
-            *this); // what holds this is not complete: hooks are called by the first run()
+        const in_the_turn inside(*this); // the first run() calls hooks: what holds this is not complete
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
@@ -18072,14 +18085,14 @@ private:
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++pings_received_;
+        ++received_.pings;
         if (const auto reply = in_.owed_reply(found)) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++pongs_received_;
+        ++received_.pongs;
         [[maybe_unused]] const std::optional<duration> round_trip =
             life_.beat() != nullptr ? life_.beat()->on_pong(now, found.payload()) : std::nullopt;
         if constexpr (detail::has_on_pong<Handler, endpoint>)
@@ -18094,11 +18107,11 @@ private:
 
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? texts_received_ : binaries_received_);
+        ++(found.is_text() ? received_.texts : received_.binaries);
         if constexpr (handling::has_short_road && detail::takes_lent<Handler, endpoint> &&
                       !detail::compresses<Handler>) {
             if (run.can_handle()) { // the usual case on its own
-                bytes_received_ += found.payload().size();
+                received_.bytes += found.payload().size();
                 return messages_.lend(*this, found.is_text(), found.payload(), run);
             }
         }
@@ -18109,7 +18122,7 @@ private:
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
             return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
-        bytes_received_ += payload.size();
+        received_.bytes += payload.size();
         const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
         if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
     }
@@ -18261,7 +18274,6 @@ private:
             .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
     }
 
-    /// An unfinished message may be too old.
     void judge_age(time_point now) {
         if (!is_listening_) in_.note_not_listening(now);
         if (in_.tick(now) <= now) static_cast<void>(read({}, now));
@@ -18438,8 +18450,7 @@ private:
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     /// Why what is left of the connection goes at once: the first abort()'s reason.
     atomic<errc> aborted_by_{errc::none};
-    std::uint64_t texts_received_ = 0, binaries_received_ = 0, bytes_received_ = 0;
-    std::uint32_t pings_received_ = 0, pongs_received_ = 0;
+    detail::received_counts received_;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.

@@ -20,6 +20,9 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
 // The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
 //
 //     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for

@@ -167,6 +167,11 @@ public:
 
     /// Gives out no guard from now on. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }
+    /// Closes, and tells whether no guard is left: then the destructor waits for none. Never waits.
+    [[nodiscard]] bool let_go() noexcept {
+        close();
+        return wait((time_point::min)()) == errc::none;
+    }
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
     template <stop_token_like StopToken>
