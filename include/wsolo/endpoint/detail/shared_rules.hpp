@@ -58,14 +58,14 @@ public:
             block_ = made == defaults().value ? &retained(defaults()) : new (std::nothrow) block(made);
         }
     }
-    shared_rules(const shared_rules& other) noexcept
+    constexpr shared_rules(const shared_rules& other) noexcept
         : block_(other.block_ == nullptr ? nullptr : &retained(*other.block_)) {}
-    shared_rules(shared_rules&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    shared_rules& operator=(shared_rules other) noexcept {
+    constexpr shared_rules(shared_rules&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    constexpr shared_rules& operator=(shared_rules other) noexcept {
         std::swap(block_, other.block_);
         return *this;
     }
-    ~shared_rules() {
+    constexpr ~shared_rules() { // options may be constants
         if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
             delete block_;
     }

@@ -110,3 +110,9 @@ TEST_CASE("without memory shared options stay as they are", "[endpoint][shared_r
     CHECK(shared->max_unsent_replies == 5);
 }
 #endif
+
+// Options may be constants of the program.
+namespace {
+constexpr wsolo::endpoint_options constant{.handle_quantum = 7};
+static_assert(constant.handle_quantum == 7);
+} // namespace
