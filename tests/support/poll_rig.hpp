@@ -9,9 +9,9 @@
 #include <thread>
 
 #if defined(__linux__)
-#define BOTH_SETS wsolo::adapt::poll::epoll_set, wsolo::adapt::poll::poll_set
+#define POLL_SETS wsolo::adapt::poll::epoll_set, wsolo::adapt::poll::poll_set
 #else
-#define BOTH_SETS wsolo::adapt::poll::poll_set
+#define POLL_SETS wsolo::adapt::poll::poll_set
 #endif
 
 namespace support::polling {

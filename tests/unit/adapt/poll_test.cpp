@@ -33,7 +33,7 @@ extern "C" int accept4(int fd, sockaddr* whose, socklen_t* size, int flags) {
 }
 #endif
 
-TEMPLATE_TEST_CASE("a loop serves what it is given until nothing is left", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a loop serves what it is given until nothing is left", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     CHECK_FALSE(of.loop.turn(1h)); // nothing: it doesn't wait
     client a = of.add(echoing{});
@@ -90,7 +90,7 @@ TEST_CASE("a loop of one thread serves without atomics, up to the group's end", 
     a.hang_up(), b.hang_up();
 }
 
-TEMPLATE_TEST_CASE("any order of coming and going leaves the others in place", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("any order of coming and going leaves the others in place", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
@@ -122,7 +122,7 @@ TEMPLATE_TEST_CASE("any order of coming and going leaves the others in place", "
     of.thread.join();
 }
 
-TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     client a = of.add(echoing{});
     of.start();
@@ -136,7 +136,7 @@ TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", B
     a.hang_up();
 }
 
-TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     wsolo::server_options patient = quick();
     patient.handshake_timeout = 0ms; // nothing else has it come back
@@ -156,7 +156,7 @@ TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][po
     while (of.loop.turn(1h)) {}
 }
 
-TEMPLATE_TEST_CASE("a deadline passes although nothing happens", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a deadline passes although nothing happens", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     wsolo::server_options how = quick();
     std::vector<client> silent;
@@ -173,7 +173,7 @@ TEMPLATE_TEST_CASE("a deadline passes although nothing happens", "[adapt][poll]"
     of.thread.join();
 }
 
-TEMPLATE_TEST_CASE("turn(0) only looks, and a game goes on", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("turn(0) only looks, and a game goes on", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     client a = of.add(echoing{});
     a.say(std::string(client::request) + client::text("hello"));
@@ -192,7 +192,7 @@ TEMPLATE_TEST_CASE("turn(0) only looks, and a game goes on", "[adapt][poll]", BO
 }
 
 TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when the last one leaves",
-                   "[adapt][poll]", BOTH_SETS) {
+                   "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
@@ -216,7 +216,7 @@ TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when
 }
 
 TEMPLATE_TEST_CASE("a factory may look at the arrival, also when the peer has left again", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     std::vector<std::uint16_t> ports;
@@ -248,7 +248,7 @@ TEMPLATE_TEST_CASE("a factory may look at the arrival, also when the peer has le
 }
 
 TEMPLATE_TEST_CASE("messages are handled where `work` says, and the loop goes on meanwhile", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     std::vector<std::thread> workers;
     std::mutex lock;
     const auto work = [&](auto whom) {
@@ -304,7 +304,7 @@ struct querying {
 } // namespace
 
 TEMPLATE_TEST_CASE("a pool's thread that is still in a connection that is over holds up no other",
-                   "[adapt][poll]", BOTH_SETS) {
+                   "[adapt][poll]", POLL_SETS) {
     std::vector<std::thread> workers;
     std::mutex lock;
     const auto work = [&](auto whom) {
@@ -340,7 +340,7 @@ TEMPLATE_TEST_CASE("a pool's thread that is still in a connection that is over h
     CHECK(ends == 2);
 }
 
-TEMPLATE_TEST_CASE("a connection that comes too late for the group is closed", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a connection that comes too late for the group is closed", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     client early = of.add(echoing{});
     static_cast<void>(of.everyone.close_all(close_code::going_away, "", 2s));
@@ -377,7 +377,7 @@ struct few_descriptors {
 } // namespace
 
 TEMPLATE_TEST_CASE("without descriptors the newest are refused, the others served, and nothing spins",
-                   "[adapt][poll]", BOTH_SETS) {
+                   "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
@@ -398,7 +398,7 @@ TEMPLATE_TEST_CASE("without descriptors the newest are refused, the others serve
 }
 
 TEMPLATE_TEST_CASE("not even a spare descriptor: the listener pauses, and goes on later", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     const auto make = [] { return echoing{}; };
@@ -420,7 +420,7 @@ TEMPLATE_TEST_CASE("not even a spare descriptor: the listener pauses, and goes o
 
 #if defined(__linux__)
 TEMPLATE_TEST_CASE("an accept that fails closes a client only for want of descriptors or memory",
-                   "[adapt][poll]", BOTH_SETS) {
+                   "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
@@ -443,7 +443,7 @@ TEMPLATE_TEST_CASE("an accept that fails closes a client only for want of descri
     of.stop();
 }
 
-TEMPLATE_TEST_CASE("a listener whose accept fails for ever pauses", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a listener whose accept fails for ever pauses", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
@@ -484,7 +484,7 @@ struct stubborn {
 } // namespace
 
 TEMPLATE_TEST_CASE("a hang-up while nothing is wanted wakes no loop, and is seen afterwards", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     running<TestType> of;
     std::atomic<bool> takes{false};
     std::atomic<int> finished{0};
@@ -507,7 +507,7 @@ TEMPLATE_TEST_CASE("a hang-up while nothing is wanted wakes no loop, and is seen
     CHECK(finished == 1);
 }
 
-TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", "[adapt][poll]", POLL_SETS) {
     wsolo::connection_group everyone;
     std::atomic<bool> stop{false};
     std::thread sender([&] {
@@ -536,7 +536,7 @@ TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", 
     sender.join();
 }
 
-TEMPLATE_TEST_CASE("a connection may go while others have it woken", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a connection may go while others have it woken", "[adapt][poll]", POLL_SETS) {
     std::atomic<bool> stop{false};
     running<TestType> of;
     listening_socket door;
@@ -581,7 +581,7 @@ struct asks_at_its_end {
 } // namespace
 
 TEMPLATE_TEST_CASE("a turn that is owed to a connection that is gone is owed no more", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     running<TestType> of;
     client other = of.add(echoing{});
     std::function<void()> abort;
@@ -596,7 +596,7 @@ TEMPLATE_TEST_CASE("a turn that is owed to a connection that is gone is owed no 
     other.check_close(1001);
 }
 
-TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", POLL_SETS) {
     struct sigaction before{};
     struct sigaction nothing{};
     nothing.sa_handler = [](int) {}; // without SA_RESTART
@@ -617,7 +617,7 @@ TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][po
 
 #if WSOLO_HAS_EXCEPTIONS
 TEMPLATE_TEST_CASE("what a handler throws, or its making, ends that connection alone", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     running<TestType> of;
     listening_socket door;
     int made = 0;

@@ -53,7 +53,7 @@ private:
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a stream may read ahead, and say its own goodbye", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a stream may read ahead, and say its own goodbye", "[adapt][poll]", POLL_SETS) {
     running<TestType> of;
     const socket_pair fresh;
     client a(fresh.ends[1]);
@@ -105,9 +105,9 @@ public:
 
 private:
     wsolo::io_result take(std::span<const wsolo::const_bytes> parts) {
-        if (!kept_.empty()) return {wsolo::io_status::would_block, 0, 0};
+        const std::size_t before = kept_.size();
         for (const auto part : parts) kept_.append(reinterpret_cast<const char*>(part.data()), part.size());
-        return {wsolo::io_status::ok, kept_.size(), 0};
+        return {wsolo::io_status::ok, kept_.size() - before, 0};
     }
     void disconnect() noexcept {
         is_left_ = true;
@@ -129,7 +129,7 @@ constexpr auto wrap_stingy = [](int fd) { return stingy(fd); };
 
 } // namespace
 
-TEMPLATE_TEST_CASE("what a stream has taken leaves after the peer's end too", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("what a stream has taken leaves after the peer's end too", "[adapt][poll]", POLL_SETS) {
     for (const bool is_bounded : {false, true}) {
         running<TestType> of;
         const socket_pair fresh;
@@ -147,7 +147,7 @@ TEMPLATE_TEST_CASE("what a stream has taken leaves after the peer's end too", "[
 }
 
 TEMPLATE_TEST_CASE("what a stream has taken is cut off by an abort, and by the linger", "[adapt][poll]",
-                   BOTH_SETS) {
+                   POLL_SETS) {
     const bool is_aborted = GENERATE(true, false);
     running<TestType> of;
     const socket_pair fresh;
