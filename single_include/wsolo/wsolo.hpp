@@ -1265,7 +1265,7 @@ enum class role : std::uint8_t { server, client };
 //
 // Laws of this file:
 // - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
-// - An endpoint's replies (PONG, Close) are its reader's, masked by a default key source of the reader's own.
+// - An endpoint's replies (PONG, Close) are its reader's, masked by a default key source of their own.
 // - An object uses its side from one thread at a time (a writer under its lock), so a key source needs no lock of its own.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -1394,8 +1394,8 @@ public:
                         : span.count() > UINT32_MAX ? 0
                                                     : static_cast<std::uint32_t>(span.count())) {}
 
-    /// duration::max() where there is none.
     [[nodiscard]] bool operator==(const short_duration&) const = default;
+    /// duration::max() where there is none.
     [[nodiscard]] constexpr duration get() const noexcept {
         return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }
@@ -9989,9 +9989,7 @@ public:
     /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
-        const std::uint32_t word = word_.load(std::memory_order_acquire);
-        if (is_drained(word) && (word & waited_for) == 0)
-            return errc::none; // no thread is left that would touch this object
+        if (is_left()) return errc::none;
         sleeper self;
         if (!add(self)) return errc::none;
         {
@@ -10007,8 +10005,14 @@ public:
         return wait(deadline, never_stop{});
     }
 
-    /// Whether it is closed and all users have left. True does not mean that the object may be destroyed: only wait(), a
-    /// callback or co_await say that.
+    /// Whether wait() would return at once, because no thread is left that would touch this object: it may be destroyed. Never
+    /// waits. False also while another waiter is about to be told.
+    [[nodiscard]] bool is_left() const noexcept {
+        const std::uint32_t word = word_.load(std::memory_order_acquire);
+        return is_drained(word) && (word & waited_for) == 0;
+    }
+    /// Whether it is closed and all users have left. True does not mean that the object may be destroyed: only is_left(),
+    /// wait(), a callback or co_await say that.
     [[nodiscard]] bool is_drained() const noexcept {
         return is_drained(word_.load(std::memory_order_acquire));
     }
@@ -10771,7 +10775,7 @@ public:
     /// Closes, and tells whether no guard is left: then the destructor waits for none. Never waits.
     [[nodiscard]] bool let_go() noexcept {
         close();
-        return wait((time_point::min)()) == errc::none;
+        return block_ == nullptr || block_->users.is_left();
     }
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
@@ -12813,7 +12817,8 @@ static_assert(batch::max_entries <= errands::max_outcomes, "what one write took 
 // each decision of the thread that runs, is one step under the lock.
 //
 // Laws of this file:
-// - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
+// - push() is one function for everything that is queued; only small data whose steps decide nothing takes a shorter way: it
+//   follows others in their entry, or is an idle writer's first. Its steps, in this order: open? - fits? - memory - what gives
 //   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
 // - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
@@ -13116,7 +13121,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
-        note_burst(queue_->held.data_bytes);
+        note_burst(item->where == entry::memory::in_block ? item->size : 0);
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -13401,7 +13406,7 @@ private:
     /// For a first frame of `size` bytes, and what is likely to follow it.
     [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
         const std::size_t likely = last_burst_ * burst_unit;
-        const std::size_t most = books_.largest_block();
+        const std::size_t most = books_.largest_block() - sizeof(entry); // no larger than any other block
         const std::size_t room = likely < most ? likely : most;
         return room < size ? size : room;
     }
@@ -13482,7 +13487,7 @@ private:
     }
 
     static constexpr std::size_t burst_unit = 256;
-    static constexpr std::size_t most_burst_units = 32 * 1024 / burst_unit;
+    static constexpr std::size_t most_burst_units = 31 * 1024 / burst_unit;
 
     queue* queue_ = nullptr; // while busy
     accounts books_;
@@ -13989,7 +13994,8 @@ template <message_encoder Encoder>
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
 // Laws of this file:
-// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport's write, start_write,
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. Where begin() finds one entry with nothing to
+//   decide, one write and one look are the whole drive. The transport's write, start_write,
 //   cancel_write and finish are called here and nowhere else, and only by the thread whose turn it is; wait_writable() and
 //   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
@@ -14148,7 +14154,9 @@ private:
         return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
     }
 
-    /// Precondition of these three: the turn is this thread's. The usual case on its own: one write takes all that is queued.
+    // Precondition of the next four: the turn is this thread's.
+
+    /// The usual case on its own: one write takes all that is queued.
     pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
         const time_point tried = Traits::clock::now();
@@ -15020,8 +15028,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Allocates the heap block
-    /// (1 KiB) that the first small frame would allocate. Errors: out_of_memory; closed when the writer has ended already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Allocates a heap block
+    /// of 1 KiB, in which the first small frames then lie. Errors: out_of_memory; closed when the writer has ended already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();
@@ -15457,7 +15465,7 @@ struct endpoint_options {
     detail::shared_rules<endpoint_options> ready{};
 };
 
-/// The same options with a part of them made ready, once for all the endpoints that are made with the result or with copies of it;
+/// The same options with `reading`, `max_unsent`, `max_unsent_replies` and `ending` made ready, once for all the endpoints that are made with the result or with copies of it;
 /// without it each endpoint takes a block of about 100 bytes for that part (but for the defaults, which are always shared). What
 /// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
 template <std::derived_from<endpoint_options> Options>
@@ -16242,7 +16250,8 @@ struct in_the_loop {};
 //     on_message(e, message&&)                        the same with a message that the handler may keep. (`const auto&` is the
 //                                                     former, `auto&&` is the latter)
 //     on_ping(e, const_bytes payload)                 it was answered already
-//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
+//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING, until
+//                                                     the end of the stream begins (the last write, or what ends the input)
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
 //     on_room(e)                                      a send was refused with queue_full; half of the bounds is free now
 //     on_beat(e, bool window_rolled)                  heartbeat_options::beat_interval
@@ -16335,8 +16344,15 @@ template <class Handler, class Endpoint>
 concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) { h.on_finished(e, how); };
 
 /// Refuses a handler whose hooks would not be called.
+/// Of a final class or a union a member template can't be seen by its name alone.
+template <class Handler>
+[[nodiscard]] consteval bool may_have_on_beat() noexcept {
+    return std::is_final_v<Handler> || std::is_union_v<Handler> || names_on_beat<Handler>();
+}
+
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
+    static_assert(!has_on_beat<Handler, Endpoint> || may_have_on_beat<Handler>());
     static_assert(
         has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
         "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
@@ -17772,7 +17788,7 @@ public:
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
     /// Its beats are for a handler that has on_beat().
-    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
+    using heartbeat_type = basic_heartbeat<detail::may_have_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 

@@ -220,7 +220,7 @@ private:
         void begin(group_type& everyone, mutable_bytes leftover) {
             const bool is_member = ws_.join(everyone) == errc::none;
             settle(ws_.take_upgraded(leftover));
-            if (!is_member && !is_gone) settle(ws_.close(close_code::going_away));
+            if (!is_member && !is_gone && !is_leaving()) settle(ws_.close(close_code::going_away));
         }
         /// How long what the stream keeps may take to leave after the connection's end.
         void set_linger([[maybe_unused]] duration bound) noexcept {
@@ -234,7 +234,7 @@ private:
         void on_events(unsigned events) override {
             if (is_leaving()) {
                 stream_.flush();
-                return leave();
+                return (events & broken) != 0 ? loop().retire(*this) : leave();
             }
             if constexpr (!is_server) {
                 if (std::exchange(connecting_.is_under_way, false))
@@ -244,6 +244,7 @@ private:
             const bool is_settled = wants_read_ && (events & (stream_.read_needs() | broken)) != 0 && read();
             if (is_settled && !may_write) return; // most turns
             if (may_write && stream_.has_unwritten()) stream_.flush();
+            if (is_leaving()) return leave();
             if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
         void on_turn() override {
@@ -252,7 +253,7 @@ private:
                 if (connecting_.is_under_way) return watch_connecting();
             }
             if (wants_read_ && stream_.has_read_ahead()) static_cast<void>(read());
-            if (is_gone) return;
+            if (is_gone || is_leaving()) return;
             const bool is_late = is_server && loop().stop_is_told_ && ws_.opened() == nullptr;
             settle(is_late ? ws_.close() : ws_.run());
         }

@@ -5,7 +5,7 @@
 //
 // Laws of this file:
 // - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
-// - An endpoint's replies (PONG, Close) are its reader's, masked by a default key source of the reader's own.
+// - An endpoint's replies (PONG, Close) are its reader's, masked by a default key source of their own.
 // - An object uses its side from one thread at a time (a writer under its lock), so a key source needs no lock of its own.
 
 #include "random.hpp"

@@ -77,8 +77,8 @@ public:
                         : span.count() > UINT32_MAX ? 0
                                                     : static_cast<std::uint32_t>(span.count())) {}
 
-    /// duration::max() where there is none.
     [[nodiscard]] bool operator==(const short_duration&) const = default;
+    /// duration::max() where there is none.
     [[nodiscard]] constexpr duration get() const noexcept {
         return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }

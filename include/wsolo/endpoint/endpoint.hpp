@@ -97,7 +97,7 @@ public:
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
     /// Its beats are for a handler that has on_beat().
-    using heartbeat_type = basic_heartbeat<detail::names_on_beat<Handler>()>;
+    using heartbeat_type = basic_heartbeat<detail::may_have_on_beat<Handler>()>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 

@@ -30,7 +30,8 @@ struct in_the_loop {};
 //     on_message(e, message&&)                        the same with a message that the handler may keep. (`const auto&` is the
 //                                                     former, `auto&&` is the latter)
 //     on_ping(e, const_bytes payload)                 it was answered already
-//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
+//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING, until
+//                                                     the end of the stream begins (the last write, or what ends the input)
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
 //     on_room(e)                                      a send was refused with queue_full; half of the bounds is free now
 //     on_beat(e, bool window_rolled)                  heartbeat_options::beat_interval
@@ -123,8 +124,15 @@ template <class Handler, class Endpoint>
 concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) { h.on_finished(e, how); };
 
 /// Refuses a handler whose hooks would not be called.
+/// Of a final class or a union a member template can't be seen by its name alone.
+template <class Handler>
+[[nodiscard]] consteval bool may_have_on_beat() noexcept {
+    return std::is_final_v<Handler> || std::is_union_v<Handler> || names_on_beat<Handler>();
+}
+
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
+    static_assert(!has_on_beat<Handler, Endpoint> || may_have_on_beat<Handler>());
     static_assert(
         has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
         "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "

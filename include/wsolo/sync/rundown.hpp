@@ -86,9 +86,7 @@ public:
     /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
-        const std::uint32_t word = word_.load(std::memory_order_acquire);
-        if (is_drained(word) && (word & waited_for) == 0)
-            return errc::none; // no thread is left that would touch this object
+        if (is_left()) return errc::none;
         sleeper self;
         if (!add(self)) return errc::none;
         {
@@ -104,8 +102,14 @@ public:
         return wait(deadline, never_stop{});
     }
 
-    /// Whether it is closed and all users have left. True does not mean that the object may be destroyed: only wait(), a
-    /// callback or co_await say that.
+    /// Whether wait() would return at once, because no thread is left that would touch this object: it may be destroyed. Never
+    /// waits. False also while another waiter is about to be told.
+    [[nodiscard]] bool is_left() const noexcept {
+        const std::uint32_t word = word_.load(std::memory_order_acquire);
+        return is_drained(word) && (word & waited_for) == 0;
+    }
+    /// Whether it is closed and all users have left. True does not mean that the object may be destroyed: only is_left(),
+    /// wait(), a callback or co_await say that.
     [[nodiscard]] bool is_drained() const noexcept {
         return is_drained(word_.load(std::memory_order_acquire));
     }

@@ -170,7 +170,7 @@ public:
     /// Closes, and tells whether no guard is left: then the destructor waits for none. Never waits.
     [[nodiscard]] bool let_go() noexcept {
         close();
-        return wait((time_point::min)()) == errc::none;
+        return block_ == nullptr || block_->users.is_left();
     }
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.

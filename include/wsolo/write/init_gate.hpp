@@ -43,8 +43,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Allocates the heap block
-    /// (1 KiB) that the first small frame would allocate. Errors: out_of_memory; closed when the writer has ended already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Allocates a heap block
+    /// of 1 KiB, in which the first small frames then lie. Errors: out_of_memory; closed when the writer has ended already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();

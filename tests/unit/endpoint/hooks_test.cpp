@@ -275,3 +275,22 @@ TEMPLATE_TEST_CASE("counters add up what came", "[endpoint][hooks]", wsolo::serv
     CHECK(sum.pings_received == 1);
     CHECK(sum.pongs_received == 1);
 }
+
+namespace {
+
+/// Its hooks' names can't be looked up: it is final, and they are templates.
+struct final_beating final {
+    void on_message(auto&, const wsolo::message&) {}
+    void on_beat(auto&, bool) {}
+};
+struct silent_final final {
+    void on_message(auto&, const wsolo::message&) {}
+};
+struct silent_open {
+    void on_message(auto&, const wsolo::message&) {}
+};
+static_assert(wsolo::detail::may_have_on_beat<final_beating>());
+static_assert(wsolo::detail::may_have_on_beat<silent_final>()); // it is not known
+static_assert(!wsolo::detail::may_have_on_beat<silent_open>());
+
+} // namespace

@@ -88,6 +88,10 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
                         options.limits.max_bytes = budget;
                         options.limits.when_full = policy;
                         fixture f(options);
+                        if (budget > 100'000) { // its next first block is the largest one that there is
+                            for (int i = 0; i < 40; ++i) REQUIRE(kinds[2](f) == errc::none);
+                            REQUIRE(f.pump_all() == pump_status::idle);
+                        }
                         f.wire.rule(
                             [] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
                         const long before = support::heap_now().bytes;
@@ -555,6 +559,9 @@ TEST_CASE("an idle writer takes no room for small frames where the first frame o
     };
     CHECK(held_by([&] { return f.out->send(*shared); }) < 600);
     CHECK(held_by([&] { return f.out->send_text(large); }) < 600 + 5000);
+    // Nor does the next small frame take as much as a large one did.
+    CHECK(held_by([&] { return f.out->send_text(std::string(40'000, 'x')); }) < 600 + 41'000);
+    CHECK(held_by([&] { return f.out->send_text("small"); }) < 1100);
     // A small one after it has a block all the same.
     REQUIRE(f.out->send(*shared) == errc::none);
     REQUIRE(f.out->send_text("small") == errc::none);

@@ -3,7 +3,8 @@
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
 // Laws of this file:
-// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport's write, start_write,
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. Where begin() finds one entry with nothing to
+//   decide, one write and one look are the whole drive. The transport's write, start_write,
 //   cancel_write and finish are called here and nowhere else, and only by the thread whose turn it is; wait_writable() and
 //   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
@@ -171,7 +172,9 @@ private:
         return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
     }
 
-    /// Precondition of these three: the turn is this thread's. The usual case on its own: one write takes all that is queued.
+    // Precondition of the next four: the turn is this thread's.
+
+    /// The usual case on its own: one write takes all that is queued.
     pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
         const time_point tried = Traits::clock::now();

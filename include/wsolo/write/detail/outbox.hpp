@@ -4,7 +4,8 @@
 // each decision of the thread that runs, is one step under the lock.
 //
 // Laws of this file:
-// - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
+// - push() is one function for everything that is queued; only small data whose steps decide nothing takes a shorter way: it
+//   follows others in their entry, or is an idle writer's first. Its steps, in this order: open? - fits? - memory - what gives
 //   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
 // - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
@@ -313,7 +314,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
-        note_burst(queue_->held.data_bytes);
+        note_burst(item->where == entry::memory::in_block ? item->size : 0);
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -598,7 +599,7 @@ private:
     /// For a first frame of `size` bytes, and what is likely to follow it.
     [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
         const std::size_t likely = last_burst_ * burst_unit;
-        const std::size_t most = books_.largest_block();
+        const std::size_t most = books_.largest_block() - sizeof(entry); // no larger than any other block
         const std::size_t room = likely < most ? likely : most;
         return room < size ? size : room;
     }
@@ -679,7 +680,7 @@ private:
     }
 
     static constexpr std::size_t burst_unit = 256;
-    static constexpr std::size_t most_burst_units = 32 * 1024 / burst_unit;
+    static constexpr std::size_t most_burst_units = 31 * 1024 / burst_unit;
 
     queue* queue_ = nullptr; // while busy
     accounts books_;

@@ -146,16 +146,17 @@ TEMPLATE_TEST_CASE("what a stream has taken leaves after the peer's end too", "[
     }
 }
 
-TEMPLATE_TEST_CASE("what a stream has taken is cut off by an abort, and by the linger", "[adapt][poll]",
-                   POLL_SETS) {
+TEMPLATE_TEST_CASE("what a stream has taken is cut off by an abort, by the linger and by a reset",
+                   "[adapt][poll]", POLL_SETS) {
     const bool is_aborted = GENERATE(true, false);
+    const bool is_reset = !is_aborted && GENERATE(true, false);
     running<TestType> of;
     const socket_pair fresh;
     const int small = 4096;
     ::setsockopt(fresh.ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     client silent(fresh.ends[1]);
     wsolo::server_options how = quick();
-    how.ending.linger_timeout = is_aborted ? 1h : 50ms;
+    how.ending.linger_timeout = is_aborted || is_reset ? 1h : 50ms;
     REQUIRE(of.loop.add(fresh.ends[0], greeting_large{}, of.everyone, how, wrap_stingy) == errc::none);
     silent.say(client::request);
     if (!is_aborted) {
@@ -166,6 +167,10 @@ TEMPLATE_TEST_CASE("what a stream has taken is cut off by an abort, and by the l
     if (is_aborted) {
         while (of.everyone.size() == 0) std::this_thread::sleep_for(1ms);
         of.everyone.abort_all();
+    }
+    if (is_reset) {
+        CHECK(silent.hear_head().starts_with("HTTP/1.1 101 ")); // what follows is left unread
+        silent.hang_up();
     }
     of.thread.join(); // although the peer reads nothing
 }
