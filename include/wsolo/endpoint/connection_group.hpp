@@ -69,27 +69,31 @@ errc send_to_member(T& to, const shared_frame& frame) {
     }
 }
 
-template <class T, class HandleTraits>
+template <class T, class HandleTraits, class Lock>
 struct calls_by {
     using handle = basic_weak_session<T, HandleTraits>;
 
-    static auto use(const std::byte* to) noexcept {
-        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
+    /// Takes a guard under the lock, and lets go of the lock: what is called is in no group's way.
+    static auto use(const std::byte* to, Lock& held) noexcept {
+        auto live = std::launder(reinterpret_cast<const handle*>(to))->try_use();
+        held.unlock();
+        return live;
     }
-    static constexpr group_calls table{
-        [](const std::byte* to, const shared_frame& frame) {
-            const auto live = use(to);
-            return live ? send_to_member(*live, frame) : errc::closed;
+    static constexpr group_calls<Lock> table{
+        [](const std::byte* to, Lock& held, const shared_frame& frame, bool is_cut_off) {
+            const auto live = use(to, held);
+            const errc answer = live ? send_to_member(*live, frame) : errc::closed;
+            if (answer == errc::queue_full && is_cut_off) live->abort(answer);
+            return answer;
         },
-        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
-            const auto live = use(to);
-            return live ? live->close(code, reason, within) : errc::closed;
+        [](const std::byte* to, Lock& held, const group_goodbye& words) {
+            if (const auto live = use(to, held)) words.say(*live);
         },
-        [](const std::byte* to, errc why) {
-            if (const auto live = use(to)) live->abort(why);
+        [](const std::byte* to, Lock& held, errc why) {
+            if (const auto live = use(to, held)) live->abort(why);
         },
-        [](const std::byte* to) {
-            if (const auto live = use(to)) live->ask_for_turn();
+        [](const std::byte* to, Lock& held) {
+            if (const auto live = use(to, held)) live->ask_for_turn();
         },
         [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
 };
@@ -102,33 +106,30 @@ template <class Traits>
 class basic_group_invitation;
 
 /// A member's place in a group. It belongs to the member's loop, is kept beside the connection or in it, and is not
-/// thread-safe. Move-only, 8 bytes; its destructor leaves the group. It may outlive the group.
+/// thread-safe. Move-only, 40 bytes, of no other memory; its destructor leaves the group. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_seat {
 public:
     /// In no group.
     basic_group_seat() = default;
-    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
+    basic_group_seat(basic_group_seat&& other) noexcept { take_over(other); }
     basic_group_seat& operator=(basic_group_seat&& other) noexcept {
         if (this != &other) {
             leave();
-            member_ = std::exchange(other.member_, nullptr);
+            take_over(other);
         }
         return *this;
     }
     ~basic_group_seat() { leave(); }
 
-    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const noexcept { return member_.is_in(); }
 
     /// Call it in each turn of the member's loop: closes the member if that is due. O(1): a load.
     void tick(time_point now) {
-        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
-            member_->roll().close(*member_, now);
+        if (now >= member_.close_at() && member_.is_in()) member_.roll().close_in_turn(member_, now);
     }
     /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
-    [[nodiscard]] time_point deadline() const noexcept {
-        return member_ == nullptr ? no_deadline : member_->close_at();
-    }
+    [[nodiscard]] time_point deadline() const noexcept { return member_.close_at(); }
 
     /// The connection ended: its numbers are added to the group's. Does nothing if it has left before.
     void leave(const ending& how) noexcept { leave(&how); }
@@ -139,27 +140,25 @@ private:
     friend basic_connection_group<Traits>;
     friend basic_group_invitation<Traits>;
     using roll = detail::group_roll<Traits>;
-    using member = typename roll::member;
 
-    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
     template <group_member T, class HandleTraits>
     [[nodiscard]] static result<basic_group_seat>
     take(roll& in, basic_weak_session<T, HandleTraits> connection) noexcept {
+        using calls = detail::calls_by<T, HandleTraits, typename roll::lock>;
         if (connection.is_expired()) return errc::closed;
-        auto* fresh =
-            new (std::nothrow) member(in, std::move(connection), detail::calls_by<T, HandleTraits>::table);
-        if (fresh == nullptr) return errc::out_of_memory;
-        if (in.join(*fresh)) return basic_group_seat(fresh);
-        fresh->drop();
-        return errc::closed;
+        basic_group_seat fresh;
+        const errc error = in.join(fresh.member_, std::move(connection), calls::table);
+        if (error != errc::none) return error;
+        return fresh;
+    }
+    void take_over(basic_group_seat& other) noexcept {
+        if (other.member_.is_in()) other.member_.roll().move(other.member_, member_);
     }
     void leave(const ending* how) noexcept {
-        if (member_ == nullptr) return;
-        member& gone = *std::exchange(member_, nullptr);
-        gone.roll().leave(gone, how);
+        if (member_.is_in()) member_.roll().leave(member_, how);
     }
 
-    member* member_ = nullptr;
+    typename roll::member member_;
 };
 
 /// The right to join a group later, for a connection during its handshake. Until it joins, the group neither sends to it, nor
@@ -207,7 +206,8 @@ private:
 };
 
 /// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
-/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
+/// loop that a member needs. Its members may outlive it. One allocation, and one for each type
+/// of members; none for a member.
 template <class Traits>
 class basic_connection_group {
     using roll = detail::group_roll<Traits>;
@@ -257,12 +257,11 @@ public:
         if (!frame) return {.error = errc::raw_frame_malformed};
         if (roll_ == nullptr) return sum;
         roll_->for_each([&](member& each) {
-            const errc answer = each.send(frame);
+            const errc answer = each.send(frame, policy_ == when_member_full::disconnect);
             if (answer == errc::none) {
                 ++sum.accepted;
             } else if (answer == errc::queue_full) {
                 ++sum.full;
-                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
             } else if (answer != errc::closed && sum.refused++ == 0) {
                 sum.error = answer;
             }
@@ -286,9 +285,7 @@ public:
         const time_point now = Traits::clock::now();
         const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
         if (!begun.is_first) {
-            roll_->for_each([&](member& each) {
-                if (each.take_close()) roll_->close(each, now);
-            });
+            roll_->for_each([&](member& each) { each.close_if_put_off(now); });
             return errc::closed;
         }
         if (within != duration::zero() && spread > within / 2) spread = within / 2;
@@ -320,9 +317,9 @@ private:
         time_point begin = now;
         roll_->for_each([&](member& each) {
             if (begin <= now) {
-                roll_->close(each, now);
+                each.close(now);
             } else {
-                roll_->close_later(each, begin, now);
+                each.close_later(begin, now);
             }
             if (step > duration::zero()) begin = deadline_after(begin, step);
         });

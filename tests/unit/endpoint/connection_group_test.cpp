@@ -3,6 +3,7 @@
 // joins a closing group; a wait that ends with a member left; a report that forgets some.
 
 #include <support/catch.hpp>
+#include <support/heap.hpp>
 #include <support/writer_fixture.hpp>
 
 #include <wsolo/endpoint/connection_group.hpp>
@@ -97,8 +98,8 @@ struct desk {
 };
 
 static_assert(wsolo::group_member<desk<server>> && wsolo::group_member<desk<client>>);
-static_assert(sizeof(group::seat) == sizeof(void*));
-static_assert(sizeof(wsolo::detail::group_roll<wsolo::std_blocking_traits>::member) <= 56);
+static_assert(sizeof(wsolo::group_seat) ==
+              4 * sizeof(void*) + sizeof(wsolo::duration)); // and no other memory
 
 std::string close_body(int code, std::string_view reason) {
     std::string body{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
@@ -115,7 +116,7 @@ wsolo::writer_options room_for(std::uint32_t count) {
 } // namespace
 
 TEST_CASE("what is sent to all reaches each once, servers and clients, in order", "[endpoint][group]") {
-    for (const std::size_t count : {0U, 1U, 2U, 15U, 16U, 17U, 50U}) { // a walk takes 16 at a time
+    for (const std::size_t count : {0U, 1U, 2U, 3U, 50U}) {
         group everyone;
         std::vector<std::unique_ptr<desk<server>>> servers;
         std::vector<std::unique_ptr<desk<client>>> clients;
@@ -175,6 +176,61 @@ TEST_CASE("no member is sent to before it joined or after it left", "[endpoint][
     CHECK(report.gone == 3);
     CHECK(report.closed_in_order + report.failed == 0);
 }
+
+TEST_CASE("a seat that moves keeps its place and its time", "[endpoint][group]") {
+    group everyone;
+    desk<server> first(everyone), second(everyone), third(everyone);
+    group::seat elsewhere(std::move(second.seat));
+    CHECK(elsewhere);
+    CHECK_FALSE(second.seat);
+    second.seat.leave(); // it is in no group
+    CHECK(everyone.send_text("1").accepted == 3);
+    group::seat& itself = elsewhere;
+    elsewhere = std::move(itself);
+    const wsolo::time_point start = manual_clock::now();
+    CHECK(everyone.close_all(close_code::going_away, "", 60s, 30s) == errc::none);
+    for (auto* each : {&first.seat, &elsewhere, &third.seat}) {
+        const wsolo::time_point due = each->deadline();
+        group::seat moved(std::move(*each));
+        CHECK(each->deadline() == wsolo::no_deadline);
+        CHECK(moved.deadline() == due);
+        *each = std::move(moved);
+        CHECK(each->deadline() == due);
+    }
+    manual_clock::advance(10s);
+    for (auto* each : {&first.seat, &elsewhere, &third.seat}) each->tick(manual_clock::now());
+    CHECK(second.closed_at == start + 10s); // the middle one, as if it had not moved
+    for (auto* each : {&first, &second, &third}) each->turn();
+    CHECK(second.sent() == frames{{1, "1"}, {8, close_body(1001, "")}});
+    CHECK(everyone.report().gone == 0);
+    elsewhere = group::seat();
+    CHECK(everyone.report().gone == 1);
+    CHECK(everyone.size() == 2);
+}
+
+#if WSOLO_TEST_COUNTS_HEAP
+TEST_CASE("only the first member of a type takes memory", "[endpoint][group][memory]") {
+    group everyone;
+    group another; // of its own
+    desk<server> first(another), second(another);
+    desk<client> client_without_memory(another);
+    for (auto* each : {&first.seat, &second.seat, &client_without_memory.seat}) each->leave();
+    const auto join = [&everyone](auto& one) {
+        const auto handle = one.anchor.handle();
+        const support::no_heap none;
+        auto made = everyone.join(handle);
+        const errc error = made.error();
+        if (made) one.seat = std::move(*made);
+        return error;
+    };
+    CHECK(join(first) == errc::out_of_memory);
+    CHECK(everyone.size() == 0);
+    first.seat = std::move(*everyone.join(first.anchor.handle()));
+    CHECK(join(second) == errc::none);
+    CHECK(join(client_without_memory) == errc::out_of_memory);
+    CHECK(everyone.size() == 2);
+}
+#endif
 
 TEST_CASE("a connection that is gone does not join, and takes nothing where its seat is left",
           "[endpoint][group]") {

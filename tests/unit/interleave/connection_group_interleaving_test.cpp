@@ -88,6 +88,18 @@ void leave_beside_two_walks(scenario& stage, outcomes&) {
     stage.finally([&m] { check(m.members[1]->got == 1, "once"); });
 }
 
+/// A seat moves while all are sent to: each member is visited once.
+void move_beside_a_send(scenario& stage, outcomes&) {
+    auto& m = stage.make<stage_of_members>("members", 3);
+    auto& other = stage.make<group::seat>("another seat");
+    stage.thread("sender", [&m] { check(m.everyone->send(frame()).accepted == 3, "each got it"); });
+    stage.thread("loop", [&m, &other] { other = std::move(m.members[1]->seat); });
+    stage.finally([&] {
+        for (auto& one : m.members) check(one->got == 1, "a member was passed over, or visited twice");
+        check(other && !m.members[1]->seat, "it moved");
+    });
+}
+
 /// Who joins gets all of what is sent after that, and is closed or refused.
 void join_beside_a_close(scenario& stage, outcomes& closes) {
     auto& m = stage.make<stage_of_members>("members", 1);
@@ -150,6 +162,7 @@ void wait_beside_the_last(scenario& stage, outcomes& verdicts) {
 TEST_CASE("a member that goes is passed by, and no other one", "[group]") {
     CHECK(holds(leave_beside_a_send, {2, 3}));
 }
+TEST_CASE("a seat that moves is not passed over", "[group]") { CHECK(holds(move_beside_a_send, {})); }
 TEST_CASE("two walks and a member that goes", "[.full]") { CHECK(holds(leave_beside_two_walks, {})); }
 TEST_CASE("a member that joins beside a close is closed, or did not join", "[group]") {
     CHECK(holds(join_beside_a_close, {1, 2}));
@@ -162,7 +175,7 @@ TEST_CASE("a thread that waited for the last member may destroy the group", "[gr
 }
 
 TEST_CASE("the group within wider bounds", "[.full]") {
-    for (const auto body : {leave_beside_a_send, leave_beside_two_walks, join_beside_a_close,
-                            hurry_beside_a_loop, wait_beside_the_last})
+    for (const auto body : {leave_beside_a_send, leave_beside_two_walks, move_beside_a_send,
+                            join_beside_a_close, hurry_beside_a_loop, wait_beside_the_last})
         CHECK(holds_widely(body));
 }

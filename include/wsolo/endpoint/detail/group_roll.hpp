@@ -3,10 +3,12 @@
 // The members of a connection_group: a ring, and how a thread walks along it while others join and leave.
 //
 // Laws of this file:
-// - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
-//   its place in the ring is a link of its own.
+// - A member lies in its seat, so the ring has no memory of its own. It is looked at under the lock alone: its seat may move
+//   or go at any other time.
+// - No member is called under the lock, and none is waited for. A walk finds a member, takes a guard of it and lets go of
+//   the lock, in this order; its place in the ring is a link of its own.
 // - A new member is linked where every walk has passed: a walk ends, however many join meanwhile.
-// - The roll is shared by the group, its invitations and its members' seats. The last of them frees it.
+// - The roll is shared by the group, its invitations and its members. The last of them frees it.
 
 #include "../../core/limit.hpp"
 #include "../../frame/control_reply.hpp"
@@ -41,22 +43,50 @@ struct group_report {
 
 namespace detail {
 
-/// What a group asks of a member, through a weak handle: when the member is gone these do nothing.
+/// The Close with which a group ends its members.
+struct group_goodbye {
+    close_code code{};
+    std::uint8_t reason_size = 0;
+    char reason[max_close_reason];
+    duration within{};
+
+    template <class T>
+    void say(T& to) const {
+        const errc error = to.close(code, {reason, reason_size}, within);
+        if (error != errc::none && error != errc::closed) to.abort(error); // it ends in any case
+    }
+};
+
+/// What a group asks of a member of some type, through a weak handle: when the member is gone these do nothing. All but
+/// destroy() are called with the roll's lock held, and let go of it before they call the member.
+template <class Lock>
 struct group_calls {
-    errc (*send)(const std::byte* to, const shared_frame& frame);
-    errc (*close)(const std::byte* to, close_code code, std::string_view reason, duration within);
-    void (*abort)(const std::byte* to, errc why);
-    void (*ask_for_turn)(const std::byte* to);
+    /// `is_cut_off`: aborts it when it has no room.
+    errc (*send)(const std::byte* to, Lock& held, const shared_frame& frame, bool is_cut_off);
+    void (*close)(const std::byte* to, Lock& held, const group_goodbye& words);
+    void (*abort)(const std::byte* to, Lock& held, errc why);
+    void (*ask_for_turn)(const std::byte* to, Lock& held);
     void (*destroy)(std::byte* old) noexcept;
 };
 
 template <class Traits>
 class group_roll {
+public:
+    using lock = basic_spin_lock<Traits>;
+    using calls = group_calls<lock>;
+
+private:
+    /// What the members of one type have in common, so that a member has one word for it.
+    struct kind {
+        group_roll& roll;
+        const calls& by;
+        kind* next;
+    };
     /// In the ring: the head, members, and walks.
     struct link {
         link* before = this;
         link* after = this;
-        const bool is_member = false;
+        const kind* of = nullptr; ///< of a member
 
         void insert_before(link& place) noexcept {
             before = place.before;
@@ -72,51 +102,54 @@ class group_roll {
     using rep = duration::rep;
 
 public:
-    /// One membership. Its seat has a reference, and each walk that is about to call it.
+    /// One membership, or none. It belongs to a seat. What a walk asks of it, with the lock held, lets go of the lock.
     class member : link {
     public:
-        template <class Handle>
-        member(group_roll& roll, Handle handle, const group_calls& calls) noexcept
-            : link{.is_member = true}, roll_(roll), calls_(calls) {
-            static_assert(sizeof handle == sizeof handle_ && alignof(Handle) <= alignof(void*));
-            ::new (static_cast<void*>(handle_)) Handle(std::move(handle));
-        }
+        member() = default;
         member(const member&) = delete;
         member& operator=(const member&) = delete;
 
-        [[nodiscard]] group_roll& roll() const noexcept { return roll_; }
+        [[nodiscard]] bool is_in() const noexcept { return this->of != nullptr; }
+        /// Precondition of this and all of the following: is_in().
+        [[nodiscard]] group_roll& roll() const noexcept { return this->of->roll; }
 
-        errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
-        void abort(errc why) { calls_.abort(handle_, why); }
-        void ask_for_turn() { calls_.ask_for_turn(handle_); }
-        errc close(close_code code, std::string_view reason, duration within) {
-            return calls_.close(handle_, code, reason, within);
+        errc send(const shared_frame& frame, bool is_cut_off) {
+            return by().send(handle_, roll().lock_, frame, is_cut_off);
+        }
+        void abort(errc why) { by().abort(handle_, roll().lock_, why); }
+        /// Now, as the first begin_close() said, within what is left of the time.
+        void close(time_point now) {
+            const group_goodbye words = roll().goodbye_at(now);
+            close_at_.store(never, std::memory_order_relaxed);
+            by().close(handle_, roll().lock_, words);
+        }
+        /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
+        void close_later(time_point at, time_point now) {
+            // Otherwise the walk of the call that hurries finds what is set here.
+            if (roll().is_hurried_) return close(now);
+            if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
+            close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
+            by().ask_for_turn(handle_, roll().lock_);
+        }
+        /// Closes it if that was left to its loop and has not begun.
+        void close_if_put_off(time_point now) {
+            if (close_at() == no_deadline) return roll().lock_.unlock();
+            close(now);
         }
 
-        /// When its own loop is to close it.
+        /// When its own loop is to close it. Without the lock.
         [[nodiscard]] time_point close_at() const noexcept {
             return time_point(duration(close_at_.load(std::memory_order_acquire)));
-        }
-        /// True: it was to be closed, and the caller does it.
-        [[nodiscard]] bool take_close() noexcept {
-            return close_at_.exchange(never, std::memory_order_acq_rel) != never;
-        }
-
-        void drop() noexcept {
-            if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
         }
 
     private:
         friend group_roll;
         static constexpr rep never = no_deadline.time_since_epoch().count();
 
-        ~member() { calls_.destroy(handle_); }
+        [[nodiscard]] const calls& by() const noexcept { return this->of->by; }
 
-        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's tail padding
-        group_roll& roll_;
-        const group_calls& calls_;
         alignas(void*) std::byte handle_[sizeof(void*)];
-        typename Traits::template atomic<rep> close_at_{never};
+        typename Traits::template atomic<rep> close_at_{never}; ///< written under the lock
     };
 
     /// nullptr when there is no memory. One reference, the caller's.
@@ -128,17 +161,34 @@ public:
     group_roll(const group_roll&) = delete;
     group_roll& operator=(const group_roll&) = delete;
 
-    /// Links `fresh`, which has a reference to this from now on. False: the group closes.
-    [[nodiscard]] bool join(member& fresh) noexcept {
+    /// Makes `fresh` a member. Errors: closed, once the group closes; out_of_memory, for the first of its type.
+    template <class Handle>
+    [[nodiscard]] errc join(member& fresh, Handle handle, const calls& by) noexcept {
+        static_assert(sizeof handle == sizeof fresh.handle_ && alignof(Handle) <= alignof(void*));
+        const kind* const of = kind_of(by);
+        if (of == nullptr) return errc::out_of_memory;
         const scoped_hold hold(lock_);
-        if (is_closing_ || !present_.enter()) return false;
+        if (is_closing_ || !present_.enter()) return errc::closed;
         retain();
+        ::new (static_cast<void*>(fresh.handle_)) Handle(std::move(handle));
+        fresh.of = of;
         fresh.insert_before(*head_.after);
         ++report_.joined;
         ++report_.present;
-        return true;
+        return errc::none;
     }
-    /// The member's own end, with how its connection ended, if it did. Drops its references; this may be gone after it.
+    /// Puts `to`, which is in no group, in the place of `from`.
+    void move(member& from, member& to) noexcept {
+        const scoped_hold hold(lock_);
+        to.insert_before(from);
+        from.unlink();
+        to.of = std::exchange(from.of, nullptr);
+        // A handle is one pointer: it may be moved by its bytes.
+        std::memcpy(to.handle_, from.handle_, sizeof to.handle_);
+        to.close_at_.store(from.close_at_.exchange(member::never, std::memory_order_relaxed),
+                           std::memory_order_relaxed);
+    }
+    /// The member's own end, with how its connection ended, if it did. This may be gone after it.
     void leave(member& gone, const ending* how) noexcept {
         {
             const scoped_hold hold(lock_);
@@ -146,13 +196,15 @@ public:
             --report_.present;
             add(how);
         }
-        gone.drop();
+        gone.by().destroy(gone.handle_);
+        gone.of = nullptr;
+        gone.close_at_.store(member::never, std::memory_order_relaxed);
         present_.leave(); // those who wait for the last one go on
         drop();
     }
 
-    /// Calls visit(member&) for each member, without a lock. One that joins meanwhile is not visited; one that leaves may
-    /// still be.
+    /// Calls visit(member&) for each member, with the lock held: visit lets go of it. One that joins meanwhile is not visited;
+    /// one that leaves may still be.
     template <class Visit>
     void for_each(Visit visit) {
         walk steps(*this);
@@ -172,8 +224,9 @@ public:
             if (done_by < done_by_) done_by_ = done_by;
             is_hurried_ = is_closing_;
             if (begun.is_first) {
-                code_ = code;
-                reason_size_ = reason.copy(reason_, max_close_reason);
+                goodbye_.code = code;
+                goodbye_.reason_size =
+                    static_cast<std::uint8_t>(reason.copy(goodbye_.reason, max_close_reason));
                 is_closing_ = true;
             }
         }
@@ -185,38 +238,18 @@ public:
         const scoped_hold hold(lock_);
         return is_closing_;
     }
-    /// Closes a member, or one that came too late to be a member, as the first begin_close() said, within what is left of the
-    /// time.
+    /// Closes what came too late to be a member, as it closes members.
     template <class T>
-    void close(T& one, time_point now) {
-        char reason[max_close_reason];
-        std::size_t reason_size = 0;
-        close_code code{};
-        duration within{};
-        {
-            const scoped_hold hold(lock_);
-            code = code_;
-            reason_size = reason_size_;
-            std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline                    ? duration::zero() // no bound
-                     : done_by_ < deadline_after(now, shortest) ? shortest
-                                                                : done_by_ - now;
-        }
-        const errc error = one.close(code, {reason, reason_size}, within);
-        if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
+    void close(T& late, time_point now) {
+        lock_.lock();
+        const group_goodbye words = goodbye_at(now);
+        lock_.unlock();
+        words.say(late);
     }
-
-    /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
-    void close_later(member& one, time_point at, time_point now) {
-        if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
-        bool is_late = false;
-        {
-            const scoped_hold hold(lock_);
-            is_late = is_hurried_; // otherwise the walk of the call that hurries finds what is set here
-            if (!is_late) one.close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
-        }
-        if (is_late) return close(one, now);
-        one.ask_for_turn();
+    /// For the member's own loop, when close_at() has come. Another close may be first.
+    void close_in_turn(member& one, time_point now) {
+        lock_.lock();
+        one.close_if_put_off(now);
     }
 
     void count_full(std::uint64_t times) noexcept {
@@ -246,48 +279,56 @@ private:
         walk(const walk&) = delete;
         walk& operator=(const walk&) = delete;
         ~walk() {
-            drop_last();
-            while (at_ < count_) some_[at_++]->drop();
             const scoped_hold hold(roll_.lock_);
             this->unlink();
         }
 
-        /// The next member, which is kept until the next call; nullptr at the end.
+        /// The next member, with the lock held; nullptr at the end, without it.
         [[nodiscard]] member* next() noexcept {
-            drop_last();
-            if (at_ == count_) fetch();
-            return at_ == count_ ? nullptr : last_ = some_[at_++];
+            roll_.lock_.lock();
+            link* place = this->after;
+            while (place != &roll_.head_ && place->of == nullptr) place = place->after; // another walk
+            this->unlink();
+            if (place != &roll_.head_) {
+                this->insert_before(*place->after);
+                return static_cast<member*>(place);
+            }
+            this->insert_before(*place);
+            roll_.lock_.unlock();
+            return nullptr;
         }
 
     private:
-        /// How many are looked at in one go: the lock is held for no more than that.
-        static constexpr std::size_t most = 16;
-
-        void fetch() noexcept {
-            at_ = count_ = 0;
-            const scoped_hold hold(roll_.lock_);
-            link* place = this->after;
-            for (; place != &roll_.head_ && count_ < most; place = place->after) {
-                if (!place->is_member) continue; // another walk
-                some_[count_] = static_cast<member*>(place);
-                some_[count_++]->references_.fetch_add(1, std::memory_order_relaxed);
-            }
-            this->unlink();
-            this->insert_before(*place);
-        }
-        void drop_last() noexcept {
-            if (last_ != nullptr) std::exchange(last_, nullptr)->drop();
-        }
-
         group_roll& roll_;
-        member* last_ = nullptr;
-        member* some_[most];
-        std::size_t at_ = 0;
-        std::size_t count_ = 0;
     };
 
     group_roll() = default;
-    ~group_roll() = default;
+    ~group_roll() {
+        while (kinds_ != nullptr) delete std::exchange(kinds_, kinds_->next);
+    }
+
+    /// Lives as long as the roll. Two threads that come at once may make two of a type.
+    [[nodiscard]] const kind* kind_of(const calls& by) noexcept {
+        {
+            const scoped_hold hold(lock_);
+            for (const kind* each = kinds_; each != nullptr; each = each->next)
+                if (&each->by == &by) return each;
+        }
+        auto* const fresh = new (std::nothrow) kind{*this, by, nullptr};
+        if (fresh == nullptr) return nullptr;
+        const scoped_hold hold(lock_);
+        fresh->next = std::exchange(kinds_, fresh);
+        return fresh;
+    }
+
+    /// What is said at `now`. With the lock held.
+    [[nodiscard]] group_goodbye goodbye_at(time_point now) const noexcept {
+        group_goodbye words = goodbye_;
+        words.within = done_by_ == no_deadline                    ? duration::zero() // no bound
+                       : done_by_ < deadline_after(now, shortest) ? shortest
+                                                                  : done_by_ - now;
+        return words;
+    }
 
     void add(const ending* how) noexcept {
         if (how == nullptr) {
@@ -307,14 +348,13 @@ private:
         report_.messages_dropped += how->handled.messages_dropped;
     }
 
-    basic_spin_lock<Traits> lock_;
+    lock lock_;
     bool is_closing_ = false;
     bool is_hurried_ = false; ///< a second begin_close() came
-    close_code code_{};
-    char reason_[max_close_reason];
-    std::size_t reason_size_ = 0;
+    group_goodbye goodbye_;
     time_point done_by_ = no_deadline;
     link head_;
+    kind* kinds_ = nullptr;
     group_report report_;
     basic_rundown<Traits> present_;
     typename Traits::template atomic<std::uint32_t> references_{1};
