@@ -3,8 +3,8 @@
 // Cases encode_server, encode_client (key included), mask_in_place, decode_binary, decode_text (ASCII),
 // decode_text_mixed (German, Russian, Chinese, an emoji), utf8_ascii, utf8_mixed (the same). Impls memcpy,
 // wsolo, and those of wslay, beast, websocketpp and (with --uws) uWebSockets whose headers were found; a codec without a function for a
-// case has no row there. The decode rows include the copy that a read from a socket would have made, and so
-// does their memcpy row.
+// case has no row there. The decode rows include the copies that reads from a socket would have made, 64 KiB at most each,
+// and so does their memcpy row.
 
 #include "support/codec_wsolo.hpp"
 #ifdef WSOLO_BENCH_WSLAY
@@ -150,11 +150,11 @@ private:
         suite_.compare("mask_in_place", size, 1, "ns", all);
     }
 
-    /// Client frames of one payload size, as many as a 64 KiB read holds, but at least one.
+    /// Client frames of one payload size, as many as one read holds, but at least one.
     static std::string stream(wsolo::opcode op, const std::string& payload, std::size_t& frames) {
         wsolo::random_keys keys;
         std::string wire;
-        for (frames = 0; frames == 0 || wire.size() + payload.size() + 14 <= 64 * 1024; ++frames) {
+        for (frames = 0; frames == 0 || wire.size() + payload.size() + 14 <= bench::read_size; ++frames) {
             static_cast<void>(
                 wsolo::append_frame<wsolo::role::client>(wire, op, wsolo::bytes_of(payload), keys));
         }
@@ -167,11 +167,10 @@ private:
         std::size_t frames = 0;
         auto wire = std::make_shared<std::string>(stream(op, payload, frames));
         const auto per_frame = static_cast<double>(frames);
-        auto read = std::make_shared<places>(wire->size(), 6);
+        auto read =
+            std::make_shared<places>(std::min(wire->size(), bench::read_size) + 2 * bench::read_padding, 6);
         const auto copy = [=] {
-            std::byte* at = read->next();
-            std::memcpy(at, wire->data(), wire->size());
-            keep(at);
+            bench::read_all(*wire, read->next(), [](wsolo::mutable_bytes bytes) { keep(bytes.data()); });
         };
         std::vector<contender> all{timed("memcpy", copy, per_frame)};
         for_each_codec([&]<class Codec>(Codec) {

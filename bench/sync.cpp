@@ -1,5 +1,4 @@
-// waiting, entering and handing over: barrier, rundown and inbox against mutexes, shared pointers and
-// lock-free queues
+// ns of barrier, rundown and inbox, beside mutexes, shared pointers and lock-free queues
 //
 // Cases barrier (complete and wait for what is done), barrier_wake (SIZE threads wait for a mark each, one
 // is completed and answers), barrier_unreached (complete while SIZE threads wait for something later),

@@ -1,5 +1,4 @@
-// frames/s from N producers through one writer, with CPU, system calls, latency and memory, against what
-// people write
+// frames/s from N producers through one writer, with CPU, system calls, latency and memory, beside hand-written ones
 //
 // Cases null, socketpair, tcp: frames/s, and beside them NAME_cpu (CPU ns a frame, the peer's excluded) and
 // NAME_calls (system calls a frame, see support/syscalls.hpp). latency: open loop at 10, 50 and 90 % of each

@@ -84,8 +84,11 @@ def parse(lines: List[str]) -> Layout:
 
 def short(what: str) -> str:
     """The member's name first, then its type without namespaces and arguments."""
-    what = re.sub(r"\(empty\)|\(base\)", "", what).strip()
-    kind, _, name = what.rpartition(" ")
+    is_base = "(base)" in what or "(primary base)" in what
+    what = re.sub(r"\((?:empty|base|primary base)\)", "", what).strip()
+    if "(anonymous" in what:
+        return "(a union)" if what.startswith("union") else "(a struct)"
+    kind, _, name = (what, "", "(its base)") if is_base else what.rpartition(" ")
     while "<" in kind:
         fewer = re.sub(r"<[^<>]*>", "", kind)
         if fewer == kind:

@@ -74,17 +74,18 @@ struct websocketpp_codec {
     class decoder {
     public:
         std::size_t decode(const std::string& wire, std::byte* at, std::size_t) {
-            std::memcpy(at, wire.data(), wire.size());
             std::size_t seen = 0;
-            auto* next = reinterpret_cast<std::uint8_t*>(at);
-            for (std::size_t left = wire.size(); left != 0;) {
-                websocketpp::lib::error_code error;
-                const std::size_t used = processor_.consume(next, left, error);
-                if (error) std::abort();
-                next += used;
-                left -= used;
-                if (processor_.ready()) seen += processor_.get_message()->get_payload().size();
-            }
+            read_all(wire, at, [&](wsolo::mutable_bytes bytes) {
+                auto* next = reinterpret_cast<std::uint8_t*>(bytes.data());
+                for (std::size_t left = bytes.size(); left != 0;) {
+                    websocketpp::lib::error_code error;
+                    const std::size_t used = processor_.consume(next, left, error);
+                    if (error) std::abort();
+                    next += used;
+                    left -= used;
+                    if (processor_.ready()) seen += processor_.get_message()->get_payload().size();
+                }
+            });
             return seen;
         }
 

@@ -61,15 +61,15 @@ public:
             if (option == "--json")
                 json_ = value();
             else if (option == "--runs")
-                runs_ = std::max(1, std::atoi(value().c_str()));
+                runs_ = count_of(argv[0], option, value());
             else if (option == "--case")
                 cases_.push_back(value());
             else if (option == "--impl")
                 impls_.push_back(value());
             else if (option == "--size")
-                sizes_.push_back(std::strtoull(value().c_str(), nullptr, 10));
+                sizes_.push_back(static_cast<std::size_t>(count_of(argv[0], option, value())));
             else if (option == "--threads")
-                threads_.push_back(std::atoi(value().c_str()));
+                threads_.push_back(count_of(argv[0], option, value()));
             else if (option == "--quick")
                 quick_ = true;
             else if (option == "--all")
@@ -142,7 +142,8 @@ public:
     /// Writes the JSON where it was asked for. The program's exit code: no row at all is an error.
     [[nodiscard]] int finish() const {
         if (rows_.empty()) {
-            std::cerr << "no case of that name\n";
+            std::cerr << "no row has the case, impl, size and threads that were asked for (of c1_d1_cpu the "
+                         "case is c1_d1)\n";
             return 2;
         }
         if (json_.empty()) return 0;
@@ -164,6 +165,15 @@ public:
     }
 
 private:
+    /// The number that an option names: 1 or more.
+    static int count_of(const char* program, std::string_view option, const std::string& value) {
+        char* end = nullptr;
+        const long count = std::strtol(value.c_str(), &end, 10);
+        if (end != value.c_str() && *end == '\0' && count > 0 && count <= 1'000'000'000)
+            return static_cast<int>(count);
+        std::cerr << program << ": " << option << " needs a number, not " << value << "\n";
+        std::exit(2);
+    }
     /// Whether an option that may repeat names it; unsaid, it names everything.
     template <class Chosen, class Value>
     [[nodiscard]] static bool is_chosen(const Chosen& chosen, const Value& value) {

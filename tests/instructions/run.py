@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Instructions of hot paths (paths.cpp) under callgrind, against the table of what each may take.
 
-    run.py --program PATHS --table allowed.txt --compiler g++-12 [--write]
+    run.py --program PATHS --table allowed.txt --compiler GNU-12 [--write]
 
 One line of the table: COMPILER PATH INSTRUCTIONS. A path may take 2 % more; where one takes 2 % less, it is told that the table
 can be tightened. --write puts what was counted into the table, for this compiler. Exit code 77: skipped, because the
