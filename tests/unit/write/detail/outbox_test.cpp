@@ -27,7 +27,7 @@ struct fixture {
     using outbox = wsolo::detail::outbox<wsolo::std_traits>;
 
     explicit fixture(const wsolo::writer_limits& limits = {}, turn_state first = turn_state::free)
-        : box(limits, first) {}
+        : box(wsolo::writer_options{.limits = limits}, first) {}
 
     /// A frame of `size` bytes, up to 127.
     wsolo::detail::push_result push(lane_id to = lane_id::data, std::size_t size = 10,
@@ -153,7 +153,7 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
         CHECK_FALSE(f.follow(10, asked));
         CHECK_FALSE(f.follow(10)); // an entry that has an outcome is one frame's
         CHECK(f.follow(10));
-        const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        const std::size_t limit = wsolo::detail::accounts(wsolo::writer_options{}).inline_limit();
         CHECK_FALSE(f.follow(limit)); // the next block
         CHECK(f.follow(10));
         REQUIRE(f.begin());
@@ -166,7 +166,7 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
     }
     { // no frame above the size that may be copied, though the block has room for it
         fixture f;
-        const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        const std::size_t limit = wsolo::detail::accounts(wsolo::writer_options{}).inline_limit();
         CHECK(f.follow(limit));
         for (int i = 0; i != 2; ++i) CHECK_FALSE(f.follow(limit)); // the greater blocks
         CHECK(f.follow(limit));
