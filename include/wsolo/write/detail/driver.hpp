@@ -178,9 +178,9 @@ private:
     /// The usual case on its own: one write takes all that is queued.
     pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
-        const time_point tried = Traits::clock::now();
-        const time_point deadline = write_deadline_from(box.work(), rules(), tried);
-        const io_result io = call_write(transport_, {&sole.bytes, 1}, deadline);
+        time_point tried{};
+        const io_result io = write_in_time<Traits>(transport_, {&sole.bytes, 1}, sole.bytes.size(),
+                                                   box.work(), rules(), no_deadline, tried);
         queue* idle = nullptr;
         if (io.status == io_status::ok && io.transferred == sole.bytes.size() &&
             box.settle_sole(sole.bytes.size(), idle)) {

@@ -222,9 +222,14 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Bytes of the blocks that it took beside the first one, about: each was four times as large as the one before.
+    /// Bytes of the blocks that data took beside the first one, about: each was four times as large as the one before.
     [[nodiscard]] std::size_t fresh_bytes() const noexcept {
         return (block_size_ - accounts::least_block) / 3;
+    }
+    /// Bytes of the block that data fills, as far as it was ever filled.
+    [[nodiscard]] std::size_t filled_bytes() const noexcept {
+        const block* const last = of(lane_id::data).filling;
+        return last == nullptr || last->used < most_filled_ ? most_filled_ : last->used;
     }
 
     /// Where to write a small frame, which extends_run() or has found room.
@@ -358,11 +363,13 @@ public:
             out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
         }
         for (const lane_id id : all_lanes) {
+            lane& from = of(id);
+            if (from.entries.empty()) continue; // it names none
             const std::size_t begun_rest = begun_ == id ? begun_rest_ : 0;
             if (only_what_must && id != lane_id::greeting)
-                of(id).planned = begun_rest != 0 ? 1 : 0;
+                from.planned = begun_rest != 0 ? 1 : 0;
             else
-                of(id).plan(out, id, begun_rest);
+                from.plan(out, id, begun_rest);
         }
     }
 
@@ -431,12 +438,14 @@ private:
     explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
-            while (entry* item = each.entries.pop()) {
+            for (entry* item = each.entries.first(); item != nullptr;) {
+                entry* const next = item->next;
                 if (item->where != entry::memory::in_block) {
                     entry::destroy(item);
                 } else if (--item->home->entries == 0 && item->home != each.filling) {
                     block::destroy(item->home);
                 }
+                item = next;
             }
             block::destroy(each.filling);
         }
@@ -582,10 +591,9 @@ private:
         if (old->where != entry::memory::in_block) return todo.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
-        if (from != nullptr && home == from->filling)
-            home->used = 0;
-        else
-            spares_.keep(home, may_keep, todo);
+        if (from == nullptr || home != from->filling) return spares_.keep(home, may_keep, todo);
+        if (from == &of(lane_id::data) && home->used > most_filled_) most_filled_ = home->used;
+        home->used = 0;
     }
 
     lane lanes_[lane_count];
@@ -597,6 +605,7 @@ private:
     std::uint32_t next_number_ = 0;
     std::uint32_t next_waiter_ = 0;
     std::uint32_t block_size_ = accounts::least_block;
+    std::uint32_t most_filled_ = 0; ///< bytes of a block of data that was emptied, and goes on being filled
     lane_id begun_ = lane_id::data;
 };
 
