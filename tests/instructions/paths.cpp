@@ -36,8 +36,9 @@ void measure(const char* name, int each, Once once) {
     std::printf("%s %d\n", name, rounds * each);
 }
 
-/// Takes everything.
+/// Takes everything, at once, as a socket does.
 struct sink {
+    static constexpr bool never_waits = true;
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) const {
         std::size_t bytes = 0;
         for (const wsolo::const_bytes part : parts) bytes += part.size();

@@ -67,6 +67,7 @@ class endpoint {
     struct writer_hook {
         endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
+        [[nodiscard]] const detail::writer_rules& rules() const noexcept { return self->rules_->writing; }
     };
 
     using anchor = basic_session_anchor<endpoint, Traits>;
@@ -763,8 +764,7 @@ private:
     bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
     std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
     [[no_unique_address]] detail::input_reader<self> in_;
-    bool write_is_due_ = false, work_is_due_ = false;
-    bool is_blocked_ = false, writer_is_over_ = false;
+    bool write_is_due_ = false, work_is_due_ = false, is_blocked_ = false, writer_is_over_ = false;
     bool is_listening_ = true;  ///< what the loop was told last
     bool drain_is_due_ = false; ///< of the inbox, by this loop
     [[no_unique_address]] detail::ending_record ending_;

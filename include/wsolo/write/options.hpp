@@ -103,27 +103,45 @@ public:
     [[nodiscard]] constexpr std::uint32_t get() const noexcept {
         return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
     }
+    [[nodiscard]] bool operator==(const short_size&) const = default;
 
 private:
     std::uint16_t bits_;
 };
 
-/// The part of the options that the drive uses, in 16 bytes, because every idle writer keeps them.
-struct drive_options {
-    explicit constexpr drive_options(const writer_options& options) noexcept
-        : write_timeout(options.timeouts.write),
+/// What a writer asks of its options, as it is kept: 40 bytes, that are the same for all writers of one owner.
+struct writer_rules {
+    explicit constexpr writer_rules(const writer_options& options) noexcept
+        : max_bytes(bound_of(options.limits.max_bytes)),
+          write_timeout(options.timeouts.write),
           drain_timeout(options.timeouts.drain),
+          max_frames(bound_of(options.limits.max_frames)),
+          max_message(bound_of(options.limits.max_message)),
           min_rate(options.timeouts.min_rate),
           pump_quantum(options.pump_quantum),
           max_gather(options.max_gather),
-          pump_frames(options.pump_frames) {}
+          pump_frames(options.pump_frames),
+          control_reserve(options.limits.control_reserve == 0 ? 1 : options.limits.control_reserve),
+          high_water(options.limits.max_bytes == 0 ? 0 : options.limits.high_water),
+          low_water(options.limits.low_water < options.limits.high_water ? options.limits.low_water
+                                                                         : options.limits.high_water),
+          when_full(options.limits.when_full) {}
 
+    [[nodiscard]] bool operator==(const writer_rules&) const = default;
+
+    std::size_t max_bytes; ///< a bound, as all that are called max
     short_duration write_timeout;
     short_duration drain_timeout;
+    std::uint32_t max_frames;
+    std::uint32_t max_message;
     short_size min_rate;
     short_size pump_quantum;
-    short_size max_gather;
+    short_size max_gather; ///< 0: none
     std::uint16_t pump_frames;
+    std::uint16_t control_reserve;
+    std::uint8_t high_water; ///< percent; 0: none is told
+    std::uint8_t low_water;
+    overflow when_full;
 };
 
 } // namespace detail

@@ -226,7 +226,7 @@ public:
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, drive_.options().drain_timeout.get());
+        return close(code, reason, drive_.rules().drain_timeout.get());
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
@@ -234,7 +234,7 @@ public:
     /// once (a close's 0 means no bound, this one means now), else it stays partial. The default bound is
     /// writer_timeouts::drain.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
-    void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
+    void abort(errc why = errc::aborted) { abort(why, drive_.rules().drain_timeout.get()); }
 
     // ---- driving
 
@@ -284,7 +284,7 @@ public:
         return drive_.is_write_cancelled();
     }
     /// writer_timeouts::min_rate, as it is kept.
-    [[nodiscard]] std::uint32_t min_rate() const noexcept { return drive_.options().min_rate.get(); }
+    [[nodiscard]] std::uint32_t min_rate() const noexcept { return drive_.rules().min_rate.get(); }
     /// Whether half of both bounds is free.
     [[nodiscard]] bool is_half_free() const noexcept { return drive_.box.is_half_free(); }
     /// Budget in use, overhead included, in bytes.
@@ -346,7 +346,7 @@ private:
 
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
-        what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
+        what.may_displace = drive_.rules().when_full != overflow::drop_oldest || drive_.may_displace();
         return what;
     }
 
@@ -460,7 +460,7 @@ private:
         return refuse_data(pushed.error);
     }
     errc refuse_data(errc error) {
-        if (error == errc::queue_full && drive_.box.when_full() == overflow::disconnect)
+        if (error == errc::queue_full && drive_.rules().when_full == overflow::disconnect)
             abort(errc::queue_full, duration::zero());
         return error;
     }
@@ -481,8 +481,7 @@ private:
     }
 
     errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close)
-            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op == opcode::close) return push_close(code, frame, drive_.rules().drain_timeout.get(), on_done);
         if (op != opcode::ping && op != opcode::pong)
             return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;

@@ -61,6 +61,14 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
 };
 
+/// Whether a transport says that its write() returns at once: `static constexpr bool never_waits = true`. Then a write that leaves
+/// nothing costs no look at a clock; one that leaves something has its time from then on.
+template <class T>
+inline constexpr bool never_waits = false;
+template <class T>
+    requires(T::never_waits)
+inline constexpr bool never_waits<T> = true;
+
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
 /// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.

@@ -18,11 +18,11 @@ TEST_CASE("timeouts keep their milliseconds and saturate", "[write][options]") {
     wsolo::writer_options options;
     options.timeouts.write = 1234ms;
     options.timeouts.drain = std::chrono::milliseconds::max();
-    const wsolo::detail::drive_options kept(options);
+    const wsolo::detail::writer_rules kept(options);
     CHECK(kept.write_timeout.get() == 1234ms);
     CHECK(kept.drain_timeout.get() == wsolo::duration::max());
     options.timeouts.write = -1ms;
-    CHECK(wsolo::detail::drive_options(options).write_timeout.get() == 1ms);
+    CHECK(wsolo::detail::writer_rules(options).write_timeout.get() == 1ms);
 }
 
 namespace {

@@ -37,7 +37,7 @@ TEMPLATE_TEST_CASE("sizes around every header and block boundary keep their orde
                    server, client) {
     writer_fixture<TestType> f;
     std::vector<std::string> expected;
-    const std::size_t edge = wsolo::detail::accounts(wsolo::writer_limits{}).inline_limit();
+    const std::size_t edge = wsolo::detail::accounts(wsolo::writer_options{}).inline_limit();
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{1}, std::size_t{125}, std::size_t{126}, edge - 9, edge - 8, edge - 4,
           edge - 3, edge, edge + 1, std::size_t{65535}, std::size_t{65536}, std::size_t{3},
@@ -328,14 +328,14 @@ TEST_CASE("destroying a writer gives everything left its outcome", "[write][sing
     CHECK(f.wire.finishes() == 1);
 }
 
-TEST_CASE("an idle writer is 128 bytes at most", "[write][single_writer]") {
+TEST_CASE("an idle writer is 120 bytes at most", "[write][single_writer]") {
     struct borrowed { // as a socket: one descriptor
         int descriptor;
         wsolo::io_result write(std::span<const wsolo::const_bytes>, wsolo::time_point) { return {}; }
         void finish(wsolo::end_of_write) {}
     };
-    static_assert(sizeof(wsolo::single_writer<borrowed, void (*)()>) <= 128);
-    CHECK(sizeof(wsolo::single_writer<borrowed, void (*)()>) <= 128);
+    static_assert(sizeof(wsolo::single_writer<borrowed, void (*)()>) <= 120);
+    CHECK(sizeof(wsolo::single_writer<borrowed, void (*)()>) <= 120);
 }
 
 TEMPLATE_TEST_CASE("whatever the transport does, the wire parses and the accounts add up",

@@ -8,6 +8,7 @@
 
 #include "../../core/limit.hpp"
 #include "../../session/limits.hpp"
+#include "../../write/options.hpp"
 #include "../stream_end.hpp"
 
 #include <atomic>
@@ -29,12 +30,14 @@ struct endpoint_rules {
     explicit constexpr endpoint_rules(const Options& options) noexcept
         : reading(of_messages(options.reading)),
           replies{bound_of(options.max_unsent), bound_of(options.max_unsent_replies)},
-          ending(options.ending) {}
+          ending(options.ending),
+          writing(options.writing) {}
     [[nodiscard]] bool operator==(const endpoint_rules&) const = default;
 
     read_bounds reading;
     reply_bounds replies;
     end_options ending;
+    writer_rules writing;
 
 private:
     static constexpr read_limits of_messages(read_limits limits) noexcept {

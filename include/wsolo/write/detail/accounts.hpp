@@ -9,11 +9,11 @@
 // - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
 //   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
 
-#include "../../core/limit.hpp"
 #include "../encoder.hpp"
 #include "../options.hpp"
 #include "../report.hpp"
 #include "batch.hpp"
+#include "entry.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -61,21 +61,30 @@ struct relief {
     std::uint32_t frames = 0;
 };
 
-/// The limits and the totals. Not thread-safe: the outbox calls it under its lock. O(1) throughout.
-class accounts {
+/// Rules of a writer's own.
+class own_rules {
 public:
-    explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(bound_of(limits.max_bytes)),
-          max_frames_(bound_of(limits.max_frames)),
-          reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
-          high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
-          low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
-          when_full_(limits.when_full) {}
+    constexpr own_rules(const writer_options& options) noexcept : kept_(options) {}
+    [[nodiscard]] constexpr const writer_rules& rules() const noexcept { return kept_; }
 
-    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+private:
+    writer_rules kept_;
+};
+
+/// The limits and the totals. `Owner` has the rules: an owner_link, or own_rules. Not thread-safe: the outbox calls it under its
+/// lock. O(1) throughout.
+template <class Owner>
+class basic_accounts {
+public:
+    explicit basic_accounts(Owner owner) noexcept : owner_(std::move(owner)) {}
+
+    [[nodiscard]] Owner& owner() noexcept { return owner_; }
+    [[nodiscard]] const writer_rules& rules() const noexcept { return owner_.rules(); }
+
+    [[nodiscard]] overflow when_full() const noexcept { return rules().when_full; }
     /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
     [[nodiscard]] bool keeps_order() const noexcept {
-        return !in_message_ && when_full_ != overflow::drop_oldest;
+        return !in_message_ && rules().when_full != overflow::drop_oldest;
     }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
@@ -88,7 +97,7 @@ public:
     /// `leaving` has left.
     [[nodiscard]] errc admit(const holdings& held, std::size_t charge, bool half,
                              const relief& leaving = {}) const noexcept {
-        if (charge > max_bytes_) return errc::too_large;
+        if (charge > rules().max_bytes) return errc::too_large;
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
         const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
         const bool fits =
@@ -97,13 +106,13 @@ public:
     }
     /// Whether a small data frame is accepted by an idle writer without more ado.
     [[nodiscard]] bool admits_first(std::size_t size) const noexcept {
-        return keeps_order() && is_inline(size) && charge_of(size) <= max_bytes_;
+        return keeps_order() && is_inline(size) && charge_of(size) <= rules().max_bytes;
     }
     /// admit() for a small data frame in the entry of the one before it.
     [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes;
-        return frames < max_frames_ && in_use <= max_bytes_ && charge_of(size, false) <= max_bytes_ - in_use;
+        const std::size_t in_use = held.charged() + held.reserved_bytes; // far below what a number can be
+        return frames < rules().max_frames && in_use + charge_of(size, false) <= rules().max_bytes;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
@@ -112,7 +121,7 @@ public:
     [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
         const bool fits = to == lane_id::greeting
                               ? size <= most_greeting && held.greeting_bytes <= most_greeting - size
-                              : to != lane_id::ping || held.count(to) < reserve_;
+                              : to != lane_id::ping || held.count(to) < rules().control_reserve;
         return fits ? errc::none : errc::queue_full;
     }
     /// Whether half of the bounds is free.
@@ -120,19 +129,19 @@ public:
         return held.charged() <= byte_bound(true) && held.data_frames <= frame_bound(true);
     }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
-        return held.count(lane_id::pong) >= reserve_;
+        return held.count(lane_id::pong) >= rules().control_reserve;
     }
 
     /// How much a waiting sender is to be granted: never more than the budget.
     [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
-        return charge < max_bytes_ ? charge : max_bytes_;
+        return charge < rules().max_bytes ? charge : rules().max_bytes;
     }
 
     static constexpr std::uint32_t least_block = 4 * 1024;
     static constexpr std::uint32_t most_block = 64 * 1024;
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
-        const std::size_t share = max_bytes_ / 16;
+        const std::size_t share = rules().max_bytes / 16;
         return share < least_block  ? least_block
                : share < most_block ? static_cast<std::uint32_t>(share)
                                     : most_block;
@@ -148,21 +157,35 @@ public:
 
     /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
-        return max_bytes_ / 8 + std::size_t{32} * 1024;
+        return rules().max_bytes / 8 + std::size_t{32} * 1024;
     }
 
     /// Bytes by which one frame may grow when it is encoded: as far as the budget has room for them now.
     [[nodiscard]] std::size_t encoding_growth(const holdings& held) const noexcept {
         constexpr std::size_t most = encoder_growth + header_growth;
         const std::size_t in_use = held.charged() + held.reserved_bytes;
-        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        const std::size_t left = in_use < rules().max_bytes ? rules().max_bytes - in_use : 0;
         return left < most ? left : most;
     }
 
     /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
     [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
         const std::size_t charged = held.charged();
-        return charged < max_bytes_ ? max_bytes_ - charged : 0;
+        return charged < rules().max_bytes ? rules().max_bytes - charged : 0;
+    }
+
+    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
+    /// fit into one block then, and to leave in one piece.
+    void note_burst(std::size_t bytes) noexcept {
+        const std::size_t units = bytes / burst_unit + 1;
+        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
+    }
+    [[nodiscard]] std::size_t last_burst() const noexcept { return last_burst_ * burst_unit; }
+    /// For a first frame of `size` bytes, and what is likely to follow it.
+    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
+        const std::size_t most = largest_block() - sizeof(entry); // no larger than any other block
+        const std::size_t room = last_burst() < most ? last_burst() : most;
+        return room < size ? size : room;
     }
 
     /// Removes what a write took of a lane from the books.
@@ -186,7 +209,7 @@ public:
     void replace_pong(holdings& held, std::size_t size) noexcept {
         held.remove(lane_id::pong, size, 1);
         ++pongs_replaced_;
-        bytes_replaced_ += size;
+        bytes_replaced_ += static_cast<std::uint32_t>(size); // a control frame's
     }
     /// Nothing of what is held will be written.
     void drop_all(holdings& held) noexcept {
@@ -201,10 +224,11 @@ public:
     /// Notes a climb to the high mark. True exactly once for each climb.
     [[nodiscard]] bool climbed(const holdings& held) noexcept {
         const std::size_t charged = held.charged();
-        if (charged < (max_bytes_ >> 7U) * high_water_)
+        if (charged < (rules().max_bytes >> 7U) * rules().high_water)
             return false; // well below the mark, without a division
-        if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
-        return above_ = untold_ = true;
+        if (above_ || rules().high_water == 0 || charged < mark(rules().high_water)) return false;
+        above_ = untold_ = true;
+        return true;
     }
     /// Whether the high mark was reached, and the low one not since.
     [[nodiscard]] bool is_above() const noexcept { return above_ || untold_; }
@@ -216,7 +240,7 @@ public:
     }
     /// Whether the observer is to be told of a fall to the low mark.
     [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
-        return above_ && held.charged() <= mark(low_water_);
+        return above_ && held.charged() <= mark(rules().low_water);
     }
     [[nodiscard]] bool take_fall(const holdings& held) noexcept {
         const bool fell = has_fallen(held);
@@ -233,10 +257,13 @@ public:
     void begin_message() noexcept { message_begun_ = true; }
     void end_message() noexcept { in_message_ = message_begun_ = false; }
 
-    void note_close(close_code code) noexcept { close_ = code; }
+    void note_close(close_code code) noexcept { close_ = static_cast<std::uint64_t>(code); }
+    void note_reason(errc why) noexcept { reason_ = static_cast<std::uint64_t>(why); }
+    [[nodiscard]] errc reason() const noexcept { return static_cast<errc>(reason_); }
 
     void fill(drain_report& report) const noexcept {
-        report.close = close_;
+        report.close = static_cast<close_code>(close_);
+        report.reason = reason();
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
@@ -247,37 +274,39 @@ public:
 
 private:
     static constexpr std::size_t most_inline = 2048;
+    static constexpr std::size_t burst_unit = 256;
+    static constexpr std::size_t most_burst_units = 31 * 1024 / burst_unit;
     /// Bytes of a handshake's answer that may wait.
     static constexpr std::size_t most_greeting = 64 * 1024;
 
     [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
-        return half ? max_bytes_ / 2 : max_bytes_;
+        return half ? rules().max_bytes / 2 : rules().max_bytes;
     }
     [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept {
-        return half ? max_frames_ / 2 : max_frames_;
+        return half ? rules().max_frames / 2 : rules().max_frames;
     }
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
-        return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
+        return rules().max_bytes / 100 * percent + rules().max_bytes % 100 * percent / 100;
     }
 
-    // From wide to narrow, so that an idle writer stays small.
-    std::size_t max_bytes_;
+    // An idle writer stays small: from wide to narrow, and what can't fill a word shares one. (All of one type, because some
+    // compilers put no others together.)
+    [[no_unique_address]] Owner owner_;
     std::uint64_t frames_written_ = 0;
-    std::uint64_t frames_dropped_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t bytes_dropped_ = 0;
-    std::uint64_t bytes_replaced_ = 0;
+    std::uint64_t frames_dropped_ : 48 = 0;
+    std::uint64_t close_ : 16 = static_cast<std::uint64_t>(close_code::abnormal);
+    std::uint64_t bytes_replaced_ : 40 = 0; // of up to 2^32 PONGs
+    std::uint64_t reason_ : 8 = static_cast<std::uint64_t>(errc::none);
+    std::uint64_t last_burst_ : 8 = 0; // in units
+    std::uint64_t above_ : 1 = false;
+    std::uint64_t untold_ : 1 = false;
+    std::uint64_t in_message_ : 1 = false;
+    std::uint64_t message_begun_ : 1 = false;
     std::uint32_t pongs_replaced_ = 0; // modulo 2^32
-    std::uint32_t max_frames_;
-    std::uint16_t reserve_;
-    close_code close_ = close_code::abnormal;
-    std::uint8_t high_water_;
-    std::uint8_t low_water_;
-    const overflow when_full_; // read without the lock: apart from the bits that change
-    bool above_ : 1 = false;
-    bool untold_ : 1 = false;
-    bool in_message_ : 1 = false;
-    bool message_begun_ : 1 = false;
 };
+
+using accounts = basic_accounts<own_rules>;
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -28,9 +28,9 @@ public:
 
     /// Starts the write. The completion may come before this returns.
     template <completion_transport Transport>
-    void start(Transport& connection, queue& work, const drive_options& options, time_point drain_deadline) {
+    void start(Transport& connection, queue& work, const writer_rules& rules, time_point drain_deadline) {
         tried_ = traits::clock::now();
-        const time_point deadline = earlier(write_deadline_from(work, options, tried_), drain_deadline);
+        const time_point deadline = earlier(write_deadline_from(work, rules, tried_), drain_deadline);
         references_.store(2, std::memory_order_relaxed); // not shared before
 #if WSOLO_HAS_EXCEPTIONS
         try {
@@ -59,11 +59,11 @@ public:
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
     /// Once it is over: what it did, and into `done` what it took. Frees it. `drain_deadline`: of a close or an abort.
-    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
+    [[nodiscard]] written collect(queue& work, const writer_rules& rules, time_point drain_deadline,
                                   taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        account(plan, work, options, how, traits::clock::now(), done);
+        account(plan, work, rules, how, traits::clock::now(), done);
         made.error = verdict_of_write(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;

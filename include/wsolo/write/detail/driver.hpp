@@ -20,6 +20,7 @@
 #include "completion.hpp"
 #include "encoding.hpp"
 #include "outbox.hpp"
+#include "owner_link.hpp"
 
 #include <optional>
 
@@ -50,6 +51,7 @@ template <class Writer, any_transport Transport, schedule_hook Schedule, writer_
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
+    using link = owner_link<Schedule>;
     struct nothing {};
 
 public:
@@ -59,10 +61,8 @@ public:
 
     driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
            turn_state first, Encoder encoder)
-        : box(options.limits, first),
-          options_(options),
+        : box(link(std::move(hook), options), first),
           transport_(std::move(connection)),
-          schedule_(std::move(hook)),
           observer_(std::move(observer)),
           encoder_(std::move(encoder)) {}
     driver(const driver&) = delete;
@@ -72,7 +72,7 @@ public:
     /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
     errc after(const push_result& pushed, errands& todo) {
         if (!todo.empty()) {
-            const scope telling(&options_); // displaced data's outcomes: see may_displace()
+            const scope telling(&anchor_); // displaced data's outcomes: see may_displace()
             const scope inside(this);
             todo.run();
         }
@@ -80,8 +80,8 @@ public:
         return pushed.error;
     }
     /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
-    /// that ends soon and answers queue_full. (The scopes are those of options_: `box` has the driver's own address.)
-    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&options_) < 8; }
+    /// that ends soon and answers queue_full. (The scopes are those of anchor_: the driver has others at its own address.)
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&anchor_) < 8; }
 
     /// Calls the hook, or writes where the drive is inline.
     void rouse(wake owed) {
@@ -99,7 +99,7 @@ public:
     pump_result pump() {
         pump_result instead;
         sole_write sole;
-        if constexpr (!completes) sole.most = bound_of(std::size_t{options_.max_gather.get()});
+        if constexpr (!completes) sole.most = bound_of(std::size_t{rules().max_gather.get()});
         if (box.begin(instead, sole)) {
             if constexpr (!completes) {
                 if (!sole.bytes.empty()) return run_sole(sole);
@@ -162,14 +162,15 @@ public:
         return is_in_flight() && started_->is_cancelled();
     }
     [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
-    [[nodiscard]] const drive_options& options() const noexcept { return options_; }
+    [[nodiscard]] const writer_rules& rules() const noexcept { return box.rules(); }
 
-    outbox<Traits> box;
+    // [[no_unique_address]]: a socket lies in the outbox's tail padding.
+    [[no_unique_address]] outbox<Traits, link> box;
 
 private:
     bool expire_gate() {
         const time_point now = Traits::clock::now();
-        return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
+        return box.expire_gate(now, deadline_after(now, rules().drain_timeout.get()));
     }
 
     // Precondition of the next four: the turn is this thread's.
@@ -177,9 +178,9 @@ private:
     /// The usual case on its own: one write takes all that is queued.
     pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
-        const time_point tried = Traits::clock::now();
-        const time_point deadline = write_deadline_from(box.work(), options_, tried);
-        const io_result io = call_write(transport_, {&sole.bytes, 1}, deadline);
+        time_point tried{};
+        const io_result io = write_in_time<Traits>(transport_, {&sole.bytes, 1}, sole.bytes.size(),
+                                                   box.work(), rules(), no_deadline, tried);
         queue* idle = nullptr;
         if (io.status == io_status::ok && io.transferred == sole.bytes.size() &&
             box.settle_sole(sole.bytes.size(), idle)) {
@@ -194,8 +195,7 @@ private:
         plan.clear();
         plan.add(lane_id::data, sole.bytes, sole.frames, sole.is_one);
         round now;
-        const written last =
-            judge_write<Traits>(plan, box.work(), options_, io, no_deadline, tried, now.done);
+        const written last = judge_write<Traits>(plan, box.work(), rules(), io, no_deadline, tried, now.done);
         return run_on(plan, now, last);
     }
     pump_result run() {
@@ -203,12 +203,12 @@ private:
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
-        batch plan(bound_of(std::size_t{options_.max_gather.get()}));
+        batch plan(bound_of(std::size_t{rules().max_gather.get()}));
         plan.clear();
         return run_on(plan, now, last);
     }
     [[gnu::noinline]] pump_result run_on(batch& plan, round& now, written last) {
-        const std::uint32_t quantum = options_.pump_quantum.get();
+        const std::uint32_t quantum = rules().pump_quantum.get();
         std::size_t bytes = 0, frames = 0, saved = 0;
         for (;;) {
             bytes += now.done.bytes();
@@ -217,7 +217,7 @@ private:
             now.is_blocked = last.is_blocked;
             now.was_last = last.was_last;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
-                             (options_.pump_frames != 0 && frames >= options_.pump_frames);
+                             (rules().pump_frames != 0 && frames >= rules().pump_frames);
             errands todo;
             const next_step step = box.template next<Encoder::encodes>(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
@@ -252,10 +252,10 @@ private:
                 last.error = errc::out_of_memory;
                 return true;
             }
-            started_->start(transport_, box.work(), options_, now.drain_deadline);
+            started_->start(transport_, box.work(), rules(), now.drain_deadline);
             return collect(last, now);
         } else {
-            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
+            last = write_once<Traits>(transport_, plan, box.work(), rules(), now.drain_deadline, now.done);
             return true;
         }
     }
@@ -290,7 +290,7 @@ private:
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
                     last = std::exchange(started_, nullptr)
-                               ->collect(box.work(), options_, how.drain_deadline, now.done);
+                               ->collect(box.work(), rules(), how.drain_deadline, now.done);
                     return true;
                 }
                 const time_point at = Traits::clock::now();
@@ -371,18 +371,16 @@ private:
     /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
     pump_result call_hook() {
         const scope inside(this);
-        if (ask_for_a_turn(schedule_)) return {pump_status::more};
+        if (ask_for_a_turn(box.owner().hook())) return {pump_status::more};
         // It refused: no thread will come, so this one makes the end.
         box.refuse(Traits::clock::now());
         pump_result instead;
         return box.begin(instead) ? run() : instead;
     }
 
-    drive_options options_;
+    [[no_unique_address]] Transport transport_;
     [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
     [[no_unique_address]] std::conditional_t<completes, Writer*, nothing> self_{};
-    [[no_unique_address]] Transport transport_;
-    [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
     [[no_unique_address]] Encoder encoder_;
     basic_session_anchor<Writer, Traits> anchor_; ///< the last: its destructor waits for threads inside

@@ -3,8 +3,8 @@
 // One write's rules: how long it may take, and what the transport's answer means.
 //
 // Laws of this file:
-// - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
-//   taken, so no later write can inherit it.
+// - A deadline belongs to one write: it is computed when the write starts (or, where the transport never waits, when it left
+//   something) and forgotten when everything offered was taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
 // - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing.
 //   If the try took something, and came a quarter of the timeout or more after the deadline, the write has a fresh timeout: a
@@ -37,15 +37,15 @@ struct written {
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point write_deadline_from(queue& work, const drive_options& options,
+[[nodiscard]] inline time_point write_deadline_from(queue& work, const writer_rules& rules,
                                                     time_point now) noexcept {
     if (work.write_deadline == no_deadline)
-        work.write_deadline = deadline_after(now, options.write_timeout.get());
+        work.write_deadline = deadline_after(now, rules.write_timeout.get());
     return work.write_deadline;
 }
 
 /// After it: what was taken, and until when the rest has time.
-inline void account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+inline void account(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
                     time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
@@ -53,12 +53,12 @@ inline void account(const batch& plan, queue& work, const drive_options& options
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
-        const duration timeout = options.write_timeout.get();
+        const duration timeout = rules.write_timeout.get();
         const time_point fresh = deadline_after(now, timeout);
         const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
         work.write_deadline =
             slept ? fresh
-                  : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate.get()));
+                  : earlier(fresh, extended(work.write_deadline, io.transferred, rules.min_rate.get()));
     }
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
@@ -91,13 +91,32 @@ io_result call_write(Transport& connection, std::span<const const_bytes> parts, 
 #endif
 }
 
+/// Writes `parts`, `bytes` together, with no lock held. Where something is left, `tried` is when that was tried. `drain_deadline`: of a
+/// close or an abort. (Inlined: a call would cost as much as the rest of it.)
+template <class Traits, transport Transport>
+[[gnu::always_inline]] inline io_result
+write_in_time(Transport& connection, std::span<const const_bytes> parts, std::size_t bytes, queue& work,
+              const writer_rules& rules, time_point drain_deadline, time_point& tried) {
+    const bool is_bounded = work.write_deadline != no_deadline || drain_deadline != no_deadline;
+    if (never_waits<Transport> && !is_bounded) { // its time begins when it leaves something
+        const io_result io = call_write(connection, parts, no_deadline);
+        if (io.transferred == bytes) return io;
+        tried = Traits::clock::now();
+        static_cast<void>(write_deadline_from(work, rules, tried));
+        return io;
+    }
+    tried = Traits::clock::now();
+    const time_point deadline = earlier(write_deadline_from(work, rules, tried), drain_deadline);
+    return call_write(connection, parts, deadline);
+}
+
 /// What became of a write that was tried at `tried`, and into `done` what it took.
 template <class Traits>
-written judge_write(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+written judge_write(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
                     time_point drain_deadline, time_point tried, taken& done) noexcept {
     written made;
     const bool is_whole = io.transferred == plan.bytes();
-    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
+    account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
@@ -106,12 +125,12 @@ written judge_write(const batch& plan, queue& work, const drive_options& options
 
 /// A whole write, and into `done` what it took. No lock is held.
 template <class Traits, transport Transport>
-written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
+written write_once(Transport& connection, const batch& plan, queue& work, const writer_rules& rules,
                    time_point drain_deadline, taken& done) {
-    const time_point tried = Traits::clock::now();
-    const time_point deadline = earlier(write_deadline_from(work, options, tried), drain_deadline);
-    return judge_write<Traits>(plan, work, options, call_write(connection, plan.parts(), deadline),
-                               drain_deadline, tried, done);
+    time_point tried{};
+    const io_result io =
+        write_in_time<Traits>(connection, plan.parts(), plan.bytes(), work, rules, drain_deadline, tried);
+    return judge_write<Traits>(plan, work, rules, io, drain_deadline, tried, done);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail

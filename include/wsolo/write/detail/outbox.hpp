@@ -72,11 +72,11 @@ struct sole_write {
 };
 
 /// Each function takes the lock itself; those below "the running thread" are for the turn's holder.
-template <class Traits>
+/// `Owner` has the writer's rules: see accounts.
+template <class Traits, class Owner = own_rules>
 class outbox {
 public:
-    outbox(const writer_limits& limits, turn_state first) noexcept
-        : books_(limits), turn_(first), max_message_(bound_of(limits.max_message)) {}
+    outbox(Owner owner, turn_state first) noexcept : books_(std::move(owner)), turn_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -105,7 +105,7 @@ public:
             encode(mutable_bytes(queue_->follow(size), size));
         } else {
             if (queue_ != nullptr || !books_.admits_first(size)) return false;
-            const std::size_t room = first_room(size);
+            const std::size_t room = books_.first_room(size);
             lock_.unlock();
             work = queue::make_for(room);
             lock_.lock();
@@ -253,10 +253,12 @@ public:
     [[nodiscard]] bool is_half_free() noexcept {
         return locked([this] { return queue_ == nullptr || books_.is_half_free(queue_->held); });
     }
-    [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+    /// Without the lock: nothing in it changes.
+    [[nodiscard]] const writer_rules& rules() const noexcept { return books_.rules(); }
+    [[nodiscard]] Owner& owner() noexcept { return books_.owner(); }
     /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
     [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
-        return payload > max_message_ ? errc::too_large : errc::none;
+        return payload > rules().max_message ? errc::too_large : errc::none;
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -265,7 +267,6 @@ public:
             books_.fill(report);
             report.partial_frame = partial_frame_;
             report.deadline_hit = deadline_hit_;
-            report.reason = reason_;
             report.transport_error = transport_error_;
             return report;
         });
@@ -314,7 +315,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
-        note_burst(item->where == entry::memory::in_block ? item->size : 0);
+        note_burst();
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -350,7 +351,7 @@ public:
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) {
-            note_burst(queue_->fresh_bytes() + last_burst_ * burst_unit / 2);
+            note_burst();
             how.idle = detail::exchange(queue_, nullptr);
         }
         return leave(next_step::released);
@@ -368,7 +369,7 @@ public:
     /// is no longer than the others. Without the lock: it never changes.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
         const std::size_t room = books_.encoding_room();
-        return room < max_message_ ? room : max_message_;
+        return room < rules().max_message ? room : rules().max_message;
     }
 
     /// How things stand while a write is in flight.
@@ -413,10 +414,10 @@ public:
     void finish(round& last, const ending& how, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         if (!how.is_abandoned) settle(last, todo); // what the transport still reads stays named
-        if (!aborting_) reason_ = how.reason;
+        if (!aborting_) books_.note_reason(how.reason);
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
-        if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
+        if (books_.reason() == errc::none && is_unfinished) books_.note_reason(errc::message_unfinished);
         deadline_hit_ |= how.hit_deadline;
         transport_error_ = how.transport_error;
         partial_frame_ = how.is_abandoned || (queue_ != nullptr && queue_->mid_frame());
@@ -428,7 +429,8 @@ public:
     /// Tells what finish() dropped, in rounds. True: there is more.
     [[nodiscard]] bool tell_dropped(errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, todo);
+        const errc why = books_.reason();
+        return queue_ != nullptr && queue_->drop_some(why == errc::none ? errc::closed : why, todo);
     }
     /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
@@ -590,18 +592,10 @@ private:
         else
             queue_->grant(books_, todo.due);
     }
-    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
-    /// fit into one block then, and to leave in one piece.
-    void note_burst(std::size_t bytes) noexcept {
-        const std::size_t units = bytes / burst_unit + 1;
-        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
-    }
-    /// For a first frame of `size` bytes, and what is likely to follow it.
-    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
-        const std::size_t likely = last_burst_ * burst_unit;
-        const std::size_t most = books_.largest_block() - sizeof(entry); // no larger than any other block
-        const std::size_t room = likely < most ? likely : most;
-        return room < size ? size : room;
+    /// The writer becomes idle: as much as small frames took meanwhile. Where one block was not enough, that was full.
+    void note_burst() noexcept {
+        const std::size_t fresh = queue_->fresh_bytes();
+        books_.note_burst(fresh == 0 ? queue_->filled_bytes() : fresh + books_.last_burst());
     }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
@@ -655,7 +649,7 @@ private:
 
     void begin_abort(errc why, time_point finish_by) noexcept {
         if (queue_ != nullptr) queue_->close_deadline = earlier(queue_->close_deadline, finish_by);
-        if (!aborting_) reason_ = why;
+        if (!aborting_) books_.note_reason(why);
         sealed_ = aborting_ = true;
     }
 
@@ -679,23 +673,17 @@ private:
         return step;
     }
 
-    static constexpr std::size_t burst_unit = 256;
-    static constexpr std::size_t most_burst_units = 31 * 1024 / burst_unit;
-
     queue* queue_ = nullptr; // while busy
-    accounts books_;
+    [[no_unique_address]] basic_accounts<Owner> books_;
     basic_spin_lock<Traits> lock_;
     turn turn_;
-    errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool is_dying_ : 1 = false; // the destructor runs
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
-    std::uint8_t last_burst_ = 0; // in units
     int transport_error_ = 0;
-    const std::uint32_t max_message_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -127,7 +127,7 @@ public:
     // ---- in
 
     /// Whether other data than the open message's own waits for that message's end, and leaves it half of the budget.
-    [[nodiscard]] static bool is_deferred(const offer& what, const accounts& books) noexcept {
+    [[nodiscard]] static bool is_deferred(const offer& what, const auto& books) noexcept {
         return books.in_message() && what.is_plain_data();
     }
 
@@ -138,8 +138,7 @@ public:
 
     /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
     /// overtakes nothing.
-    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
-                               const accounts& books) const noexcept {
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done, const auto& books) const noexcept {
         return of(lane_id::data).extends_run(size, done, false) && books.is_inline(size) &&
                books.keeps_order() && waiters.empty() && books.admits_next(held, size);
     }
@@ -152,7 +151,7 @@ public:
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
-                                const accounts& books) const noexcept {
+                                const auto& books) const noexcept {
         if (what.to != lane_id::data || what.is_close() || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
         const bool is_granted = what.is_granted();
@@ -181,8 +180,7 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `todo`.
-    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
-                  errands& todo) noexcept {
+    void displace(const offer& what, std::size_t charge, entry* same, auto& books, errands& todo) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, todo);
         if (same != nullptr) drop(same, errc::conflated, books, todo);
@@ -196,7 +194,7 @@ public:
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
-    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const auto& books,
                                  errands& todo) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
@@ -219,14 +217,19 @@ public:
     [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
 
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
-    [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
+    [[nodiscard]] std::uint32_t wanted_block(const offer& what, const auto& books) const noexcept {
         if (what.to != lane_id::data) return accounts::least_block;
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Bytes of the blocks that it took beside the first one, about: each was four times as large as the one before.
+    /// Bytes of the blocks that data took beside the first one, about: each was four times as large as the one before.
     [[nodiscard]] std::size_t fresh_bytes() const noexcept {
         return (block_size_ - accounts::least_block) / 3;
+    }
+    /// Bytes of the block that data fills, as far as it was ever filled.
+    [[nodiscard]] std::size_t filled_bytes() const noexcept {
+        const block* const last = of(lane_id::data).filling;
+        return last == nullptr || last->used < most_filled_ ? most_filled_ : last->used;
     }
 
     /// Where to write a small frame, which extends_run() or has found room.
@@ -242,7 +245,7 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books, errands& todo) noexcept {
+    void place(const offer& what, entry* owned, const auto& books, errands& todo) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
@@ -286,7 +289,7 @@ public:
         waiter.state = room_state::waits;
     }
     /// Room for those who wait, in their order.
-    void grant(const accounts& books, room_queue& due) noexcept {
+    void grant(const auto& books, room_queue& due) noexcept {
         while (!waiters.empty() &&
                books.admit(held, waiters.first()->charge, books.in_message()) == errc::none) {
             room_waiter& next = waiters.pop();
@@ -315,7 +318,7 @@ public:
     /// The next frame, after those of `scan`, that the next write would name and that is to be encoded first, or nullptr. It gives
     /// way to nothing any more. `max_bytes`: of one write. Over all calls for one write O(its entries).
     [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes,
-                                         const accounts& books) noexcept {
+                                         const auto& books) noexcept {
         entry* item = scan.last == nullptr ? of(lane_id::data).entries.first() : scan.last->next;
         for (; item != nullptr; item = item->next) {
             if (scan.entries == batch::max_entries || scan.bytes >= max_bytes ||
@@ -335,7 +338,7 @@ public:
         return scan.last = item;
     }
     /// What was claimed last is encoded: `made` takes its place, or it leaves as it is where that is null.
-    void settle_encoded(encoding_scan& scan, entry* made, const accounts& books, errands& todo) noexcept {
+    void settle_encoded(encoding_scan& scan, entry* made, const auto& books, errands& todo) noexcept {
         entry* const plain = scan.last;
         plain->kind = entry_kind::item;
         held.reserved_bytes -= scan.growth;
@@ -360,11 +363,13 @@ public:
             out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
         }
         for (const lane_id id : all_lanes) {
+            lane& from = of(id);
+            if (from.entries.empty()) continue; // it names none
             const std::size_t begun_rest = begun_ == id ? begun_rest_ : 0;
             if (only_what_must && id != lane_id::greeting)
-                of(id).planned = begun_rest != 0 ? 1 : 0;
+                from.planned = begun_rest != 0 ? 1 : 0;
             else
-                of(id).plan(out, id, begun_rest);
+                from.plan(out, id, begun_rest);
         }
     }
 
@@ -372,7 +377,7 @@ public:
     void note_planned_sole() noexcept { of(lane_id::data).planned = 1; }
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
-    void account(const taken& done, accounts& books, errands& todo) noexcept {
+    void account(const taken& done, auto& books, errands& todo) noexcept {
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
@@ -433,12 +438,14 @@ private:
     explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
-            while (entry* item = each.entries.pop()) {
+            for (entry* item = each.entries.first(); item != nullptr;) {
+                entry* const next = item->next;
                 if (item->where != entry::memory::in_block) {
                     entry::destroy(item);
                 } else if (--item->home->entries == 0 && item->home != each.filling) {
                     block::destroy(item->home);
                 }
+                item = next;
             }
             block::destroy(each.filling);
         }
@@ -472,7 +479,7 @@ private:
         return accounts::charge_of(item.size);
     }
 
-    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+    [[nodiscard]] verdict judge_other(const offer& what, const auto& books) const noexcept {
         if (what.is_mark)
             return {what.is_awaited ? errc::none : books.admit_mark(held, is_deferred(what, books))};
         if (what.to == lane_id::pong && books.pongs_full(held))
@@ -481,7 +488,7 @@ private:
     }
     /// With the oldest items gone, as many as it takes.
     [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
-                                      const accounts& books) const noexcept {
+                                      const auto& books) const noexcept {
         errc fits_then = errc::queue_full;
         for_each_droppable([&](const entry& old) {
             if (&old == same) return true;
@@ -520,7 +527,7 @@ private:
     }
 
     /// One item gives way to a newer one. Each flush after it says so.
-    void drop(entry* old, errc why, accounts& books, errands& todo) noexcept {
+    void drop(entry* old, errc why, auto& books, errands& todo) noexcept {
         books.drop(held, old->size);
         list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
@@ -538,7 +545,7 @@ private:
     }
 
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
-    void replace_newest_pong(accounts& books, errands& todo) noexcept {
+    void replace_newest_pong(auto& books, errands& todo) noexcept {
         lane& pongs = of(lane_id::pong);
         if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
         books.replace_pong(held, pongs.last_size);
@@ -584,10 +591,9 @@ private:
         if (old->where != entry::memory::in_block) return todo.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
-        if (from != nullptr && home == from->filling)
-            home->used = 0;
-        else
-            spares_.keep(home, may_keep, todo);
+        if (from == nullptr || home != from->filling) return spares_.keep(home, may_keep, todo);
+        if (from == &of(lane_id::data) && home->used > most_filled_) most_filled_ = home->used;
+        home->used = 0;
     }
 
     lane lanes_[lane_count];
@@ -599,6 +605,7 @@ private:
     std::uint32_t next_number_ = 0;
     std::uint32_t next_waiter_ = 0;
     std::uint32_t block_size_ = accounts::least_block;
+    std::uint32_t most_filled_ = 0; ///< bytes of a block of data that was emptied, and goes on being filled
     lane_id begun_ = lane_id::data;
 };
 

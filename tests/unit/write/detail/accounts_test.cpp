@@ -99,6 +99,31 @@ TEST_CASE("half of the bounds is free while as much may follow as is queued, in 
     CHECK(f.out->is_half_free());
 }
 
+TEST_CASE("what left unwritten is counted beyond 2^32, each by itself", "[write][accounts]") {
+    wsolo::detail::accounts books(wsolo::writer_options{});
+    books.note_close(wsolo::close_code::going_away);
+    books.note_reason(errc::write_timed_out);
+    books.open_message();
+    for (int i = 0; i < 3; ++i) {
+        wsolo::detail::holdings held;
+        held.data_frames = UINT32_MAX;
+        held.control_bytes = 7;
+        books.drop_all(held);
+        held.add(wsolo::detail::lane_id::pong, UINT32_MAX, 1);
+        books.replace_pong(held, UINT32_MAX);
+    }
+    wsolo::drain_report report;
+    books.fill(report);
+    CHECK(report.frames_dropped == 3 * std::uint64_t{UINT32_MAX});
+    CHECK(report.bytes_dropped == 21);
+    CHECK(report.pongs_replaced == 3);
+    CHECK(report.bytes_replaced == 3 * std::uint64_t{UINT32_MAX});
+    CHECK(report.close == wsolo::close_code::going_away);
+    CHECK(report.reason == errc::write_timed_out);
+    CHECK(books.in_message());
+    CHECK_FALSE(books.is_above());
+}
+
 TEST_CASE("without bounds half is always free", "[write][accounts]") {
     wsolo::writer_options options;
     options.limits.max_bytes = 0;

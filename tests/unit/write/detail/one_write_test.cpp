@@ -128,3 +128,77 @@ TEST_CASE("a peer that drips gains nothing by a loop that comes at each deadline
     }
     CHECK(f.out->report().reason == errc::write_timed_out);
 }
+
+namespace {
+
+/// Counts the looks at the clock.
+struct counting_clock {
+    using time_point = wsolo::time_point;
+    static inline int looks = 0;
+    static time_point now() noexcept {
+        ++looks;
+        return manual_clock::now();
+    }
+};
+struct counting_traits : wsolo::std_blocking_traits {
+    using clock = counting_clock;
+    using condition_variable = support::test_condition_variable<clock>;
+};
+/// Takes so many bytes in each write; the process sleeps in the middle of it.
+struct prompt_wire {
+    static constexpr bool never_waits = true;
+    std::vector<std::size_t>* takes;
+    wsolo::duration sleeps{};
+    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
+        std::size_t offered = 0;
+        for (const auto part : parts) offered += part.size();
+        const std::size_t takes_now = takes->empty() ? offered : takes->front();
+        if (!takes->empty()) takes->erase(takes->begin());
+        manual_clock::advance(sleeps);
+        return {takes_now == offered ? io_status::ok : io_status::would_block, takes_now, 0};
+    }
+    void finish(wsolo::end_of_write) {}
+};
+struct quiet_hook {
+    void operator()() const {}
+};
+using prompt_writer =
+    wsolo::single_writer<prompt_wire, quiet_hook, wsolo::server_side, wsolo::no_observer, counting_traits>;
+static_assert(!wsolo::never_waits<wsolo::testing::scripted_transport> && wsolo::never_waits<prompt_wire>);
+
+} // namespace
+
+TEST_CASE("a transport that never waits costs a look at the clock where it leaves something",
+          "[write][one_write]") {
+    std::vector<std::size_t> takes;
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    prompt_writer out(prompt_wire{&takes, 20s}, quiet_hook{}, options);
+    counting_clock::looks = 0;
+    REQUIRE(out.send_text("one") == errc::none);
+    CHECK(out.pump().status == pump_status::idle); // one entry
+    REQUIRE(out.send_text("two") == errc::none);
+    REQUIRE(out.send_ping() == errc::none);
+    CHECK(out.pump().status == pump_status::idle); // two lanes
+    CHECK(counting_clock::looks == 0);
+
+    takes = {0, 0, 0}; // its time begins when it left something, though it took longer than that
+    REQUIRE(out.send_text("three") == errc::none);
+    const auto parked = out.pump();
+    CHECK(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 10s);
+    CHECK(counting_clock::looks > 0);
+    out.connection().sleeps = 5s;
+    manual_clock::advance(4s);
+    CHECK(out.pump().status ==
+          pump_status::blocked); // tried in time: what came after that is not the peer's fault
+    CHECK(out.pump().status == pump_status::blocked);
+    CHECK(out.pump().status == pump_status::idle);
+    REQUIRE(out.send_text("four") == errc::none);
+    takes = {0, 0};
+    out.connection().sleeps = {};
+    REQUIRE(out.pump().status == pump_status::blocked);
+    manual_clock::advance(10s);
+    REQUIRE(out.pump().status == pump_status::finished);
+    CHECK(out.report().reason == errc::write_timed_out);
+}

@@ -2,6 +2,7 @@
 // meanwhile, a seal that lets something follow, a refusal that changed something, accounts that do not add up.
 
 #include <support/catch.hpp>
+#include <support/heap.hpp>
 
 #include <wsolo/write/detail/outbox.hpp>
 
@@ -27,7 +28,7 @@ struct fixture {
     using outbox = wsolo::detail::outbox<wsolo::std_traits>;
 
     explicit fixture(const wsolo::writer_limits& limits = {}, turn_state first = turn_state::free)
-        : box(limits, first) {}
+        : box(wsolo::writer_options{.limits = limits}, first) {}
 
     /// A frame of `size` bytes, up to 127.
     wsolo::detail::push_result push(lane_id to = lane_id::data, std::size_t size = 10,
@@ -153,7 +154,7 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
         CHECK_FALSE(f.follow(10, asked));
         CHECK_FALSE(f.follow(10)); // an entry that has an outcome is one frame's
         CHECK(f.follow(10));
-        const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        const std::size_t limit = wsolo::detail::accounts(wsolo::writer_options{}).inline_limit();
         CHECK_FALSE(f.follow(limit)); // the next block
         CHECK(f.follow(10));
         REQUIRE(f.begin());
@@ -166,7 +167,7 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
     }
     { // no frame above the size that may be copied, though the block has room for it
         fixture f;
-        const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        const std::size_t limit = wsolo::detail::accounts(wsolo::writer_options{}).inline_limit();
         CHECK(f.follow(limit));
         for (int i = 0; i != 2; ++i) CHECK_FALSE(f.follow(limit)); // the greater blocks
         CHECK(f.follow(limit));
@@ -390,6 +391,37 @@ TEST_CASE("small frames leave in one piece where as much was written before the 
     for (int i = 0; i != 3; ++i) CHECK_FALSE(burst(small, 16, 500)); // a sixteenth of the budget at most
     CHECK(burst(small, 8, 500));
     CHECK(burst(small, 8, 500));
+}
+
+TEST_CASE("a burst is remembered however it was written", "[write][outbox]") {
+    const auto in_parts = [](fixture& f, std::size_t part) { // next() settles each
+        REQUIRE(f.begin());
+        while (f.step() == next_step::write) {
+            for (std::size_t left = f.plan.bytes(); left > part; left -= part) {
+                REQUIRE(f.step(f.take(part)) == next_step::write);
+            }
+            if (f.step(f.write_all()) == next_step::released) return;
+        }
+        FAIL("it does not end");
+    };
+    fixture f;
+    for (int i = 0; i != 20; ++i) static_cast<void>(f.follow(120));
+    in_parts(f, 1000);
+    for (int round = 0; round != 2; ++round) { // the first one leaves in several writes, the second one too
+        for (int i = 0; i != 20; ++i) CHECK(f.follow(120));
+        in_parts(f, 1000);
+    }
+    for (int i = 0; i != 20; ++i) CHECK(f.follow(120));
+    REQUIRE(f.begin_sole(1'000'000));
+    CHECK(f.all.bytes.size() == 20 * 120);
+    CHECK(f.settle_sole());
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    fixture pongs;
+    for (int i = 0; i != 30; ++i) CHECK(pongs.push(lane_id::pong, 120).error == errc::none);
+    in_parts(pongs, 1000);
+    const long before = support::heap_now().bytes;
+    CHECK(pongs.follow(120));
+    CHECK(support::heap_now().bytes - before < 1100);
 }
 
 TEST_CASE("a parked turn is taken by pump or recalled by close, never by a push", "[write][outbox]") {
