@@ -287,7 +287,7 @@ private:
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          messages_(*this, options.handling, options.handle_quantum),
+          messages_(*this),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const bool has_rules(rules_);
@@ -333,7 +333,7 @@ private:
 
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
-        auto run = messages_.begin_read();
+        auto run = messages_.begin_read(rules_->handle_quantum);
         mutable_bytes left;
         const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
         if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {

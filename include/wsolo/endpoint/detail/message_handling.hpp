@@ -18,13 +18,14 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
-/// refuse, handler. `HandlesHere`: by the loop itself.
+/// Part of an endpoint, `Whole`, whose rules_ it asks, and which it calls by functions of these names: wants_messages,
+/// ask_for_work, wake_or_abort, refuse, handler. `HandlesHere`: by the loop itself.
 template <class Whole, class Handler, class Traits, bool HandlesHere>
 class message_handling {
     struct inbox_hook {
         Whole* whole;
         bool operator()() const { return whole->ask_for_work(); }
+        const inbox_bounds& bounds() const noexcept { return whole->rules_->handling; }
         void on_resume() const noexcept { whole->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
     };
@@ -44,8 +45,7 @@ public:
     static constexpr bool is_choosy = requires(Handler& handler) { handler.wants_message(); };
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
-    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+    explicit message_handling(Whole& whole) : inbox_(inbox_hook{&whole}) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
@@ -54,7 +54,7 @@ public:
     // ---- the loop's
 
     /// The messages of one read, which may go the short road.
-    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    [[nodiscard]] run_type begin_read(std::size_t quantum) noexcept { return run_type(inbox_, quantum); }
     /// A message was read; its `payload` lies in `own`, or, where that is empty, where it was read. queue_full: the handler
     /// was told. closed: no more are wanted. Other errors: it could not be queued, so none after it may.
     errc take(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own,
@@ -82,10 +82,11 @@ public:
 
     /// Handles what is queued, up to the quantum.
     void handle_some(Whole& whole) {
+        const std::size_t quantum = whole.rules_->handle_quantum;
         const auto each = [&](item&& next) {
             return handle(whole, next.take_ticket().take(), next.take_message());
         };
-        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum));
     }
 
     // ---- any thread's
@@ -157,10 +158,10 @@ private:
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
     [[no_unique_address]] barrier_type
-        numbers_; // [[no_unique_address]]: the next two lie in its tail padding
+        numbers_; // [[no_unique_address]]: the next one lies in its tail padding
     atomic<bool> are_over_{false};
-    const std::uint32_t quantum_;
-    inbox_type inbox_; // the last: where its end was still to be made, its destructor tells the others
+    /// The last: where its end was still to be made, its destructor tells the others.
+    [[no_unique_address]] inbox_type inbox_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
