@@ -198,7 +198,7 @@ using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, 
 // docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
 template <class Side>
 using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
-static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 488);
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 424);
 static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 256);
 static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=
               sizeof(with_system_clock<wsolo::server_side>) + 8);

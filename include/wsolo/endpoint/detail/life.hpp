@@ -43,6 +43,10 @@ public:
     [[nodiscard]] bool is_waiting() const noexcept { return is_ending_ && end_.is_waiting(); }
     [[nodiscard]] bool wants_input() const noexcept { return !is_ending_ || end_.wants_input(); }
     [[nodiscard]] bool missed_close() const noexcept { return is_ending_ && end_.missed_close(); }
+    /// Since when it is waited for a sign of life, while it is.
+    [[nodiscard]] time_point waiting_since() const noexcept {
+        return is_ending_ ? end_.waiting_since() : beat_.waiting_since();
+    }
     /// When there is something to do, of whichever it is.
     [[nodiscard]] time_point deadline() const noexcept {
         return is_ending_ ? end_.deadline() : beat_.deadline();
