@@ -25,6 +25,7 @@
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
 #include "connection_group.hpp"
+#include "detail/cancelled_write.hpp"
 #include "detail/compression.hpp"
 #include "detail/ending_record.hpp"
 #include "detail/extras.hpp"
@@ -80,10 +81,6 @@ class endpoint {
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
-    struct cancelled_write {
-        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
-    };
-    struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
     friend handling;
@@ -136,7 +133,7 @@ public:
             take(received, now);
             handle_here();
         }
-        return settle(now);
+        return settle(now, is_nothing_due(now));
     }
 
     /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
@@ -264,7 +261,9 @@ public:
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection(); }
-    [[nodiscard]] endpoint_counters counters() const noexcept { return received_.with(room_.refusals()); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        return received_.with(messages_.numbered(), room_.refusals());
+    }
     /// Complete once `finished`. The loop's.
     [[nodiscard]] ending how_it_ended() const noexcept {
         return ending_.how(control_frames_, out_.report(), messages().report());
@@ -347,7 +346,7 @@ private:
     template <class Events>
     mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
         for (const event& each : found) {
-            meet(each, run, now);
+            each.kind() == event_kind::message ? deliver(each, run, now) : meet(each, now);
             ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
             if (is_held_back() || run.is_used_up()) return found.unread();
@@ -389,9 +388,9 @@ private:
         if (!extras_.keeps() && input_is_over_) end_reading();
     }
 
-    void meet(const event& found, typename handling::run_type& run, time_point now) {
+    [[gnu::noinline]] void meet(const event& found, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, run, now);
+        case event_kind::message:
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -430,11 +429,10 @@ private:
 
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? received_.texts : received_.binaries);
         if constexpr (handling::has_short_road && detail::takes_lent<Handler, endpoint> &&
                       !detail::compresses<Handler>) {
             if (run.can_handle()) { // the usual case on its own
-                received_.bytes += found.payload().size();
+                received_.add(found.is_text(), found.payload().size());
                 return messages_.lend(*this, found.is_text(), found.payload(), run);
             }
         }
@@ -445,7 +443,7 @@ private:
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
             return error == errc::out_of_memory ? lose(error) : stop_reading(error, now);
-        received_.bytes += payload.size();
+        received_.add(found.is_text(), payload.size());
         const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
         if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error);
     }
@@ -581,9 +579,16 @@ private:
 
     // ---- the turn's end
 
-    endpoint_wants settle(time_point now) {
+    /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
+    [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
+        return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
+               life_.is_quiet(now) && !in_.is_unfinished() && extras_.are_none() && owed_end_ == errc::none &&
+               !is_closing_.load(std::memory_order_relaxed) && !messages().is_closed();
+    }
+
+    endpoint_wants settle(time_point now, bool is_early = false) {
         if (is_finished_) return {.read = false, .finished = true};
-        {
+        if (!is_early) {
             const in_the_turn inside(*this);
             if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
@@ -593,7 +598,7 @@ private:
             answer_close(now);
         }
         pump(now);
-        if (step_end(now)) return finish();
+        if ((writer_is_over_ || life_.is_gone()) && step_end(now)) return finish();
         work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
@@ -602,8 +607,8 @@ private:
         }
         is_listening_ =
             life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
-        return {
-            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(now), now)};
+        const time_point due = is_early && is_nothing_due(now) ? told_deadline_.told() : earliest(now);
+        return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
 
     void keep_alive(time_point now) {
@@ -627,11 +632,8 @@ private:
             abort_output(errc::pong_timeout);
         }
     }
-    [[nodiscard]] std::uint64_t bytes_taken() {
-        return detail::bytes_taken(out_.report().bytes_written, out_.connection());
-    }
     [[nodiscard]] bool has_peer_taken(time_point now) {
-        return taken_.has_moved(bytes_taken(), out_.min_rate(), now - life_.waiting_since());
+        return taken_.has_moved(detail::bytes_taken(out_), out_.min_rate(), now - life_.waiting_since());
     }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
@@ -639,7 +641,7 @@ private:
         auto& whole = *static_cast<endpoint*>(context);
         auto* const beat = whole.life_.beat();
         if (beat == nullptr) return;
-        whole.taken_.start(whole.bytes_taken());
+        whole.taken_.start(detail::bytes_taken(whole.out_));
         beat->on_ping_written(Traits::clock::now());
     }
 
@@ -657,7 +659,7 @@ private:
         tell_room();
         if (!writer_is_over_) return;
         const drain_report report = out_.report();
-        taken_.start(bytes_taken());
+        taken_.start(detail::bytes_taken(out_));
         const end_of_write how = end_as(report);
         how == end_of_write::aborted ? end().on_abort()
                                      : end().on_output_over(how == end_of_write::drained, now);
@@ -674,9 +676,7 @@ private:
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
         const bool stands = is_in_flight && out_.is_write_cancelled();
-        if (!stands) cancelled_.cut_by = no_deadline;
-        if (!stands) return;
-        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, close_timeout());
+        if (!cancelled_.note(stands, deadline_after(now, close_timeout()))) return;
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
         if (now >= cancelled_.cut_by || is_aborted) end().on_abort();
         wait_by_ = life_.is_gone() ? no_deadline : cancelled_.cut_by;
@@ -701,8 +701,7 @@ private:
     }
 
     /// True: it is over.
-    bool step_end(time_point now) {
-        if (!writer_is_over_ && !life_.is_gone()) return false;
+    [[gnu::noinline]] bool step_end(time_point now) {
         if (const errc why = aborted_by_.load(std::memory_order_acquire);
             why != errc::none && !life_.is_gone()) {
             end().on_abort(); // the writer's own abort says so too, but what is over can't be aborted
@@ -777,7 +776,8 @@ private:
     /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
     time_point wait_by_ = no_deadline;
     detail::lazy_deadline told_deadline_;
-    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
+    [[no_unique_address]] std::conditional_t<ends_later, detail::cancelled_write, detail::whole_writes>
+        cancelled_{};
     detail::taken_meter taken_;
     detail::room_notice<Traits> room_;
     [[no_unique_address]] detail::unsent_replies<memory_of_replies> replies_;

@@ -183,6 +183,8 @@ public:
     /// Whether reading is to pause: push() said so, and on_resume() has not been called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// Whether close() was called.
+    [[nodiscard]] bool is_closed() const noexcept { return box_.is_closed(); }
     /// The error that closed the inbox, or none. Cheaper than report().
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.

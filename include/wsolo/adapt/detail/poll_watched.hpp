@@ -5,7 +5,7 @@
 // Laws of this file:
 // - A watched object that owns its descriptor closes it at last, when no thread calls it for a turn any more.
 // - Any thread may call for a turn, and none waits for another one. The system is called only for a loop that sleeps.
-// - Whoever calls for a turn before it begins is in it: "it is owed one" is set and taken back by exchanges, so that the turn sees
+// - A call that comes before the turn begins is for that turn: "it is owed one" is set and taken back by exchanges, so that the turn sees
 //   what was done before a call that found it owed already.
 
 #include "../../core/time.hpp"

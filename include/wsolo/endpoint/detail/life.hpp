@@ -30,6 +30,9 @@ public:
     [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
     [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
 
+    /// Whether it waits for nothing but the heartbeat's deadline.
+    [[nodiscard]] bool is_quiet(time_point now) const noexcept { return !is_ending_ && beat_.is_quiet(now); }
+
     /// The end, for an event of it: which begins it.
     [[nodiscard]] stream_end& end(role self, const end_options& options) noexcept {
         if (!is_ending_) ::new (static_cast<void*>(&end_)) stream_end(self, options);

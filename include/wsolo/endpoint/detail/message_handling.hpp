@@ -48,6 +48,8 @@ public:
     explicit message_handling(Whole& whole) : inbox_(inbox_hook{&whole}) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    /// Messages that came here; each has a number, also one that there was no memory for.
+    [[nodiscard]] std::uint64_t numbered() const noexcept { return numbers_.snapshot(); }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
     [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
 
@@ -63,7 +65,7 @@ public:
             if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
         const std::size_t size = payload.size();
-        if (!keep(payload, own)) return errc::out_of_memory;
+        if (!keep(payload, own)) return pass_over();
         item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
@@ -111,13 +113,18 @@ private:
         own.shrink();
         return true;
     }
+    /// There is no memory for a message: its number is abandoned, as that of any which the inbox refuses.
+    errc pass_over() noexcept {
+        numbers_.abandon(numbers_.issue());
+        return errc::out_of_memory;
+    }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
         if constexpr (takes_lent<Handler, Whole>) {
             lend(whole, is_text, payload, run);
         } else {
             const std::size_t size = payload.size();
-            if (!keep(payload, own)) return errc::out_of_memory;
+            if (!keep(payload, own)) return pass_over();
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });

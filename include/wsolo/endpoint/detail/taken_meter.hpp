@@ -27,6 +27,12 @@ template <class Transport>
     }
 }
 
+/// The same of a writer.
+template <class Writer>
+[[nodiscard]] std::uint64_t bytes_taken(Writer& out) {
+    return bytes_taken(out.report().bytes_written, out.connection());
+}
+
 /// `taken`: bytes_taken().
 class taken_meter {
 public:
