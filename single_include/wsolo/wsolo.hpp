@@ -7113,8 +7113,14 @@ public:
         return detail::sooner(peer, beats_.deadline());
     }
 
+    /// Whether no PING is asked for or awaited, nor a beat, so that tick() has nothing to do before deadline().
+    [[nodiscard]] constexpr bool is_quiet(time_point now) const noexcept {
+        return phase_ == phase::quiet && alive_at_ <= now && beats_.deadline() == no_deadline;
+    }
     /// Whether a PING was written and no sign of life came after it.
     [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
+    /// While it is: since when the peer's silence counts.
+    [[nodiscard]] constexpr time_point waiting_since() const noexcept { return alive_at_; }
     /// Whether on_closing() was called, or the peer was called dead.
     [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
 
@@ -7538,6 +7544,10 @@ struct reader_state {
         return refuse(input, found);
     }
 
+    /// Whether next() has nothing to do or to tell when there is no input.
+    [[nodiscard]] bool has_no_more() const noexcept {
+        return phase == read_phase::open && !delivered_ && is_between_messages();
+    }
     /// Counts input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
@@ -7879,6 +7889,7 @@ private:
 
     /// The next event, or false when the input is used up.
     bool next(mutable_bytes& input, event& found) noexcept {
+        if (input.empty() && state_.has_no_more()) return false; // most reads end with a message
         if (!state_.next(input, found)) return false;
         const event_kind kind = found.kind();
         if (kind > event_kind::fragment && kind != event_kind::pong) settle_reply(found);
@@ -8618,6 +8629,23 @@ struct inbox_limits {
     inbox_overflow when_full = inbox_overflow::pause;
 };
 
+namespace detail {
+
+/// The same, ready to compare with: none of them is a zero.
+struct inbox_bounds {
+    constexpr explicit inbox_bounds(const inbox_limits& of) noexcept
+        : max_bytes(bound_of(of.max_bytes)),
+          max_messages(bound_of(of.max_messages)),
+          when_full(of.when_full) {}
+    [[nodiscard]] bool operator==(const inbox_bounds&) const = default;
+
+    std::size_t max_bytes;
+    std::uint32_t max_messages;
+    inbox_overflow when_full;
+};
+
+} // namespace detail
+
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/inbox_report.hpp
@@ -8671,16 +8699,20 @@ public:
 
     /// Locks, as a mutex does. Not recursive; the thread that locked it unlocks it.
     void lock() noexcept {
-        unsigned round = 0;
-        while (held_.exchange(true, std::memory_order_acquire)) {
-            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
-        }
+        if (held_.exchange(true, std::memory_order_acquire)) wait();
     }
 
     /// Unlocks. Called by the thread that locked it.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
+    [[gnu::noinline]] void wait() noexcept { // apart: nearly always it is free
+        unsigned round = 0;
+        do {
+            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
+        } while (held_.exchange(true, std::memory_order_acquire));
+    }
+
     typename Traits::template atomic<bool> held_{false};
 };
 
@@ -8934,6 +8966,8 @@ private:
 //   wants messages again.
 // - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
 //   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
+// - The bounds are told with each call that asks for them, and are the same each time: what is the same for many connections
+//   is kept once for them all.
 // - Once sealed the inbox accepts nothing. The first error stands, and drops what is queued at that moment.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
@@ -8971,20 +9005,17 @@ public:
     /// Charged per message: its place in a block.
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
-    explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(bound_of(limits.max_bytes)),
-          max_messages_(bound_of(limits.max_messages)),
-          when_full_(limits.when_full) {}
+    inbox_box() = default;
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;
 
     /// `message` is moved from only when the answer is errc::none.
-    inbox_change push(Message&& message, std::size_t bytes) noexcept {
+    inbox_change push(const inbox_bounds& most, Message&& message, std::size_t bytes) noexcept {
         block_source fresh; // outlives the hold: what is not needed is freed after the lock
         do {
             const scoped_hold hold(lock_);
-            if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
-            if (blocks_.find_room(fresh.made)) return accept(std::move(message), bytes);
+            if (const inbox_change refused = judge(most, bytes); refused.error != errc::none) return refused;
+            if (blocks_.find_room(fresh.made)) return accept(most, std::move(message), bytes);
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
@@ -8998,10 +9029,10 @@ public:
     }
 
     /// Takes the turn that a hook owes, and looks. not_owed: there is none; see state().
-    inbox_look<Message> begin(std::size_t quantum) noexcept {
+    inbox_look<Message> begin(const inbox_bounds& most, std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.begin()) return {.step = inbox_step::not_owed};
-        return choose(nullptr, quantum);
+        return choose(most, nullptr, quantum);
     }
 
     /// The handler wants messages again. True when the caller must call the schedule hook.
@@ -9011,39 +9042,39 @@ public:
     }
 
     /// Drainer: the handler wants none now. The turn is parked with what is queued, unless there is an end to make.
-    inbox_look<Message> rest() noexcept {
+    inbox_look<Message> rest(const inbox_bounds& most) noexcept {
         const scoped_hold hold(lock_);
-        const inbox_look<Message> next = choose(nullptr, 1);
+        const inbox_look<Message> next = choose(most, nullptr, 1);
         if (next.step != inbox_step::handle) return next;
         turn_.park();
         return {.step = inbox_step::rested};
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
-    inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
+    inbox_look<Message> look(const inbox_bounds& most, const handled& done, std::size_t left) noexcept {
         const scoped_hold hold(lock_);
-        return choose(settle(done), left);
+        return choose(most, settle(done), left);
     }
 
     /// Drainer, no lock: whether to look before the next message of a run.
-    [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return is_closed() || done.bytes + done.messages * overhead > max_bytes_ / batches;
+    [[nodiscard]] bool must_look(const inbox_bounds& most, const handled& done) const noexcept {
+        return is_closed() || done.bytes + done.messages * overhead > most.max_bytes / batches;
     }
 
     /// Takes the turn for messages that are handled without being queued, where none waits and a full inbox would have
     /// refused none. As any message in the handler, one counts against the bounds.
-    [[nodiscard]] bool begin_direct() noexcept {
+    [[nodiscard]] bool begin_direct(const inbox_bounds& most) noexcept {
         const scoped_hold hold(lock_);
-        if (sealed_ || when_full_ != inbox_overflow::pause || !turn_.claim()) return false;
+        if (sealed_ || most.when_full != inbox_overflow::pause || !turn_.claim()) return false;
         ++messages_;
         return turn_.begin();
     }
     /// Drainer: the end of the direct handling. The hook is to be called for messages that were pushed meanwhile.
-    inbox_look<Message> end_direct(const handled& done) noexcept {
+    inbox_look<Message> end_direct(const inbox_bounds& most, const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
         count(done);
-        return choose(nullptr, 0);
+        return choose(most, nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
@@ -9076,7 +9107,6 @@ public:
         return turn_.state();
     }
     // Without the lock: each changes under it.
-    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
     /// Whether close() was called: for the drainer between two messages, and for error().
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -9114,29 +9144,30 @@ private:
     };
 
     /// Whether there is room; closes where the policy says so.
-    inbox_change judge(std::size_t bytes) noexcept {
+    inbox_change judge(const inbox_bounds& most, std::size_t bytes) noexcept {
         if (sealed_) return {errc::closed};
-        const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
-        if (when_full_ == inbox_overflow::pause) {
+        const bool has_place = messages_ < most.max_messages && held() < most.max_bytes;
+        if (most.when_full == inbox_overflow::pause) {
             if (has_place) return {};
             ++messages_refused_;
             return {errc::queue_full, is_paused()};
         }
-        if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
-            bytes + overhead <= max_bytes_ - held())
+        if (has_place && bytes <= most.max_bytes && overhead <= most.max_bytes - bytes &&
+            bytes + overhead <= most.max_bytes - held())
             return {};
         ++messages_refused_;
-        if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
+        if (most.when_full == inbox_overflow::drop_newest) return {errc::queue_full};
         const errc why =
-            when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
+            most.when_full == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
         return {why, false, end_with(why)};
     }
 
-    inbox_change accept(Message&& message, std::size_t bytes) noexcept {
+    inbox_change accept(const inbox_bounds& most, Message&& message, std::size_t bytes) noexcept {
         blocks_.put(std::move(message), bytes);
         ++messages_;
         bytes_ += bytes;
-        if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
+        if (most.when_full == inbox_overflow::pause &&
+            (messages_ >= most.max_messages || held() >= most.max_bytes))
             set_paused(true);
         return {errc::none, is_paused(), turn_.claim()};
     }
@@ -9166,11 +9197,11 @@ private:
     }
 
     /// What the drainer is to do next.
-    inbox_look<Message> choose(block* spent, std::size_t left) noexcept {
+    inbox_look<Message> choose(const inbox_bounds& most, block* spent, std::size_t left) noexcept {
         inbox_look<Message> next{.spent = spent};
         if (aborting_) {
             next.step = inbox_step::end;
-        } else if (is_paused() && is_half_empty()) {
+        } else if (is_paused() && is_half_empty(most)) {
             set_paused(false);
             next.step = inbox_step::resume;
         } else if (blocks_.empty()) {
@@ -9180,9 +9211,9 @@ private:
             turn_.hand_over();
             next.step = inbox_step::quantum_used;
         } else {
-            const std::uint32_t most = batch();
+            const std::uint32_t longest = batch(most);
             next.step = inbox_step::handle;
-            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+            next.run = blocks_.front(left < longest ? static_cast<std::uint32_t>(left) : longest);
         }
         return next;
     }
@@ -9199,27 +9230,24 @@ private:
 
     void set_paused(bool now) noexcept { paused_.store(now, std::memory_order_release); }
     [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
-    [[nodiscard]] bool is_half_empty() const noexcept {
-        return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
+    [[nodiscard]] bool is_half_empty(const inbox_bounds& most) const noexcept {
+        return messages_ <= most.max_messages / 2 && held() <= most.max_bytes / 2;
     }
-    [[nodiscard]] std::uint32_t batch() const noexcept {
-        const std::uint32_t share = is_paused() ? 1 : max_messages_ / batches;
+    [[nodiscard]] std::uint32_t batch(const inbox_bounds& most) const noexcept {
+        const std::uint32_t share = is_paused() ? 1 : most.max_messages / batches;
         return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
     }
 
     message_blocks<Message> blocks_;
-    std::size_t max_bytes_;
     std::size_t bytes_ = 0; // that wait or are being handled, without overhead
     std::uint64_t messages_handled_ = 0;
     std::uint64_t bytes_handled_ = 0;
     std::uint64_t messages_refused_ = 0;
-    std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
     typename Traits::template atomic<bool> closed_{false}; // sealed_, or aborting_
     typename Traits::template atomic<bool> paused_{false};
     turn turn_;
-    inbox_overflow when_full_;
     errc reason_ = errc::none; // the first error
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
@@ -9317,6 +9345,28 @@ template <class T>
     }
 }
 
+/// A hook that knows the bounds: an inbox with it keeps none. They never change.
+template <class T>
+concept knows_inbox_bounds = requires(const T& hook) {
+    { hook.bounds() } noexcept -> std::same_as<const inbox_bounds&>;
+};
+/// The bounds of an inbox whose hook knows none.
+struct own_inbox_bounds {
+    explicit own_inbox_bounds(const inbox_limits& limits) noexcept : bounds(limits) {}
+    template <class Hook>
+    [[nodiscard]] const inbox_bounds& of(const Hook&) const noexcept {
+        return bounds;
+    }
+    inbox_bounds bounds;
+};
+struct hooks_inbox_bounds {
+    explicit hooks_inbox_bounds(const inbox_limits&) noexcept {}
+    template <class Hook>
+    [[nodiscard]] const inbox_bounds& of(const Hook& hook) const noexcept {
+        return hook.bounds();
+    }
+};
+
 } // namespace detail
 
 /// The hook of an inbox: called to have it drained, and an inbox_observer as well unless it names neither of these hooks.
@@ -9408,7 +9458,8 @@ public:
     static constexpr std::size_t message_overhead = box::overhead;
     static constexpr std::size_t no_quantum = 0;
 
-    explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
+    explicit inbox(Schedule hook, const inbox_limits& limits = {})
+        : hook_(std::move(hook)), bounds_(limits) {}
     inbox(const inbox&) = delete;
     inbox& operator=(const inbox&) = delete;
     ~inbox() {
@@ -9418,7 +9469,7 @@ public:
     /// Queues a message that holds `bytes` of memory. It is moved from only when the answer is errc::none.
     /// May be called from the handler. O(1); one allocation for about 1 KiB of messages.
     inbox_push push(Message&& message, std::size_t bytes) {
-        const detail::inbox_change change = box_.push(std::move(message), bytes);
+        const detail::inbox_change change = box_.push(bounds(), std::move(message), bytes);
         if (change.schedule) schedule();
         return {change.error, change.pause};
     }
@@ -9449,7 +9500,7 @@ public:
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
-        const auto first = box_.begin(quantum);
+        const auto first = box_.begin(bounds(), quantum);
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
         case turn_state::parked: return {inbox_status::resting};
@@ -9473,7 +9524,8 @@ public:
 
         /// Whether the next message can be handled by this run. If not, push it.
         [[nodiscard]] bool can_handle() {
-            if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
+            if (state_ == state::untried)
+                state_ = in_.box_.begin_direct(in_.bounds()) ? state::open : state::over;
             if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
             return state_ == state::open && left_ != 0;
         }
@@ -9518,12 +9570,14 @@ public:
     /// Whether reading is to pause: push() said so, and on_resume() has not been called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// Whether close() was called.
+    [[nodiscard]] bool is_closed() const noexcept { return box_.is_closed(); }
     /// The error that closed the inbox, or none. Cheaper than report().
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// inbox_limits::max_bytes; without a bound the largest number.
-    [[nodiscard]] std::size_t max_bytes() const noexcept { return box_.max_bytes(); }
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return bounds().max_bytes; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
@@ -9543,7 +9597,7 @@ private:
             box::block::destroy(next.spent);
             detail::handled done;
             if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
-                next = box_.rest();
+                next = box_.rest(bounds());
             switch (next.step) {
             case inbox_step::handle: or_end(done, [&] { handle(handler, wanted, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
@@ -9557,7 +9611,7 @@ private:
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, quantum - total);
+            next = box_.look(bounds(), done, quantum - total);
         }
     }
 
@@ -9569,7 +9623,7 @@ private:
             return call();
         } catch (...) {
             static_cast<void>(box_.close(errc::handler_failed));
-            box::block::destroy(box_.look(done, 0).spent);
+            box::block::destroy(box_.look(bounds(), done, 0).spent);
             end();
             throw;
         }
@@ -9596,7 +9650,8 @@ private:
     /// True: the turn is free.
     bool end_direct(const detail::handled& done) {
         using detail::inbox_step;
-        for (detail::inbox_look<Message> next = box_.end_direct(done);; next = box_.look({}, 0)) {
+        for (detail::inbox_look<Message> next = box_.end_direct(bounds(), done);;
+             next = box_.look(bounds(), {}, 0)) {
             box::block::destroy(next.spent);
             switch (next.step) {
             case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
@@ -9617,7 +9672,7 @@ private:
             } else {
                 handler(std::move(current.slot.message()));
             }
-        } while (--run.count != 0 && !box_.must_look(done) && wanted());
+        } while (--run.count != 0 && !box_.must_look(bounds(), done) && wanted());
     }
 
     /// The message in the handler: counted, and destroyed on every path out of it.
@@ -9637,7 +9692,7 @@ private:
     bool schedule() {
         if (detail::ask_for_a_turn(hook_)) return true;
         static_cast<void>(box_.close(errc::schedule_refused)); // no thread will call drain()
-        if (box_.begin(0).step == detail::inbox_step::end) end();
+        if (box_.begin(bounds(), 0).step == detail::inbox_step::end) end();
         return false;
     }
 
@@ -9664,8 +9719,12 @@ private:
         }
     }
 
-    mutable box box_;
+    [[nodiscard]] const detail::inbox_bounds& bounds() const noexcept { return bounds_.of(hook_); }
+
     [[no_unique_address]] Schedule hook_;
+    [[no_unique_address]] std::conditional_t<detail::knows_inbox_bounds<Schedule>, detail::hooks_inbox_bounds,
+                                             detail::own_inbox_bounds> bounds_;
+    [[no_unique_address]] mutable box box_; // the last: what follows an inbox may lie in its tail padding
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -10378,7 +10437,8 @@ private:
     }
 
     /// Fires all that are due. Called with the lock free, after an advance that saw waited_for, and by close().
-    void settle() noexcept {
+    [[gnu::noinline]] void
+    settle() noexcept { // apart from complete(), as the next two: few of its calls need them
         waiter* const first = lock_.lock();
         if (is_due(first)) return fire(first);
         lock_.unlock(first);
@@ -10402,7 +10462,7 @@ private:
     }
 
     /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
-    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+    [[gnu::noinline]] void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
         waiter* const first = lock_.lock();
         const std::uint64_t word = word_.load(std::memory_order_relaxed);
         const std::uint64_t done = value_of(word);
@@ -10419,7 +10479,7 @@ private:
         if (first != nullptr) settle();
     }
 
-    void pass_trailing_gap() noexcept {
+    [[gnu::noinline]] void pass_trailing_gap() noexcept {
         waiter* const first = lock_.lock();
         const std::uint64_t word = word_.load(std::memory_order_relaxed);
         advance_to(value_of(word), word);
@@ -11000,27 +11060,45 @@ public:
     [[nodiscard]] constexpr std::uint32_t get() const noexcept {
         return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
     }
+    [[nodiscard]] bool operator==(const short_size&) const = default;
 
 private:
     std::uint16_t bits_;
 };
 
-/// The part of the options that the drive uses, in 16 bytes, because every idle writer keeps them.
-struct drive_options {
-    explicit constexpr drive_options(const writer_options& options) noexcept
-        : write_timeout(options.timeouts.write),
+/// What a writer asks of its options, as it is kept: 40 bytes, that are the same for all writers of one owner.
+struct writer_rules {
+    explicit constexpr writer_rules(const writer_options& options) noexcept
+        : max_bytes(bound_of(options.limits.max_bytes)),
+          write_timeout(options.timeouts.write),
           drain_timeout(options.timeouts.drain),
+          max_frames(bound_of(options.limits.max_frames)),
+          max_message(bound_of(options.limits.max_message)),
           min_rate(options.timeouts.min_rate),
           pump_quantum(options.pump_quantum),
           max_gather(options.max_gather),
-          pump_frames(options.pump_frames) {}
+          pump_frames(options.pump_frames),
+          control_reserve(options.limits.control_reserve == 0 ? 1 : options.limits.control_reserve),
+          high_water(options.limits.max_bytes == 0 ? 0 : options.limits.high_water),
+          low_water(options.limits.low_water < options.limits.high_water ? options.limits.low_water
+                                                                         : options.limits.high_water),
+          when_full(options.limits.when_full) {}
 
+    [[nodiscard]] bool operator==(const writer_rules&) const = default;
+
+    std::size_t max_bytes; ///< a bound, as all that are called max
     short_duration write_timeout;
     short_duration drain_timeout;
+    std::uint32_t max_frames;
+    std::uint32_t max_message;
     short_size min_rate;
     short_size pump_quantum;
-    short_size max_gather;
+    short_size max_gather; ///< 0: none
     std::uint16_t pump_frames;
+    std::uint16_t control_reserve;
+    std::uint8_t high_water; ///< percent; 0: none is told
+    std::uint8_t low_water;
+    overflow when_full;
 };
 
 } // namespace detail
@@ -11121,6 +11199,14 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
 };
+
+/// Whether a transport says that its write() returns at once: `static constexpr bool never_waits = true`. Then a write that leaves
+/// nothing costs no look at a clock; one that leaves something has its time from then on.
+template <class T>
+inline constexpr bool never_waits = false;
+template <class T>
+    requires(T::never_waits)
+inline constexpr bool never_waits<T> = true;
 
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
@@ -11343,283 +11429,6 @@ private:
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/accounts.hpp
-// How much one writer may hold, how much it holds, and what became of the frames that have left it.
-//
-// Laws of this file:
-// - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
-// - A frame is counted before it is accepted, and no longer once the transport took it. Room that was granted to a waiting
-//   sender counts as held.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
-//   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
-struct holdings {
-    std::size_t data_bytes = 0;
-    /// Granted to waiting senders, overhead included, and to the message that is encoded.
-    std::size_t reserved_bytes = 0;
-    std::uint32_t reserved_frames = 0;
-    std::uint32_t data_frames = 0;
-    std::uint32_t entries = 0; ///< of data
-    /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
-    std::size_t lingering = 0;
-    std::size_t control_bytes = 0;
-    std::size_t greeting_bytes = 0;                    ///< what the handshake writes
-    std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
-
-    /// Budget in use: wire bytes plus overhead.
-    [[nodiscard]] std::size_t charged() const noexcept {
-        return data_bytes + lingering + data_frames * frame_overhead + entries * entry_overhead;
-    }
-    void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
-        if (to == lane_id::data) {
-            data_bytes += bytes;
-            data_frames += frames;
-        } else {
-            (to == lane_id::greeting ? greeting_bytes : control_bytes) += bytes;
-            control_frames[static_cast<std::size_t>(to)] += frames;
-        }
-    }
-    void remove(lane_id from, std::size_t bytes, std::uint32_t frames) noexcept {
-        add(from, 0 - bytes, 0 - frames);
-    }
-    [[nodiscard]] std::uint32_t count(lane_id of) const noexcept {
-        return of == lane_id::data ? data_frames : control_frames[static_cast<std::size_t>(of)];
-    }
-};
-
-/// Bytes by which a frame's header grows with its payload, at most: its length of 16 bits becomes one of 64 (RFC 6455 §5.2).
-inline constexpr std::size_t header_growth = 6;
-
-/// What would be dropped from the queue to make room.
-struct relief {
-    std::size_t charge = 0;
-    std::uint32_t frames = 0;
-};
-
-/// The limits and the totals. Not thread-safe: the outbox calls it under its lock. O(1) throughout.
-class accounts {
-public:
-    explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(bound_of(limits.max_bytes)),
-          max_frames_(bound_of(limits.max_frames)),
-          reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
-          high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
-          low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
-          when_full_(limits.when_full) {}
-
-    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
-    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
-    [[nodiscard]] bool keeps_order() const noexcept {
-        return !in_message_ && when_full_ != overflow::drop_oldest;
-    }
-
-    /// What a data frame costs, in an entry of its own or in the one before it.
-    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
-                                                         bool starts_entry = true) noexcept {
-        return size + frame_overhead + (starts_entry ? entry_overhead : 0);
-    }
-
-    /// Whether a data frame that costs `charge` fits now, into half of the budget where others have the other half, once
-    /// `leaving` has left.
-    [[nodiscard]] errc admit(const holdings& held, std::size_t charge, bool half,
-                             const relief& leaving = {}) const noexcept {
-        if (charge > max_bytes_) return errc::too_large;
-        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
-        const bool fits =
-            frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
-        return fits ? errc::none : errc::queue_full;
-    }
-    /// Whether a small data frame is accepted by an idle writer without more ado.
-    [[nodiscard]] bool admits_first(std::size_t size) const noexcept {
-        return keeps_order() && is_inline(size) && charge_of(size) <= max_bytes_;
-    }
-    /// admit() for a small data frame in the entry of the one before it.
-    [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
-        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes;
-        return frames < max_frames_ && in_use <= max_bytes_ && charge_of(size, false) <= max_bytes_ - in_use;
-    }
-    /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
-    [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
-        return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
-    }
-    [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
-        const bool fits = to == lane_id::greeting
-                              ? size <= most_greeting && held.greeting_bytes <= most_greeting - size
-                              : to != lane_id::ping || held.count(to) < reserve_;
-        return fits ? errc::none : errc::queue_full;
-    }
-    /// Whether half of the bounds is free.
-    [[nodiscard]] bool is_half_free(const holdings& held) const noexcept {
-        return held.charged() <= byte_bound(true) && held.data_frames <= frame_bound(true);
-    }
-    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
-        return held.count(lane_id::pong) >= reserve_;
-    }
-
-    /// How much a waiting sender is to be granted: never more than the budget.
-    [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
-        return charge < max_bytes_ ? charge : max_bytes_;
-    }
-
-    static constexpr std::uint32_t least_block = 4 * 1024;
-    static constexpr std::uint32_t most_block = 64 * 1024;
-    /// The largest block for small frames: what is left open of it stays small beside the budget.
-    [[nodiscard]] std::uint32_t largest_block() const noexcept {
-        const std::size_t share = max_bytes_ / 16;
-        return share < least_block  ? least_block
-               : share < most_block ? static_cast<std::uint32_t>(share)
-                                    : most_block;
-    }
-    /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
-    [[nodiscard]] std::size_t inline_limit() const noexcept {
-        return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
-    }
-
-    [[nodiscard]] bool is_inline(std::size_t size) const noexcept {
-        return size <= least_block / 8 || size <= inline_limit(); // the first one saves the others a division
-    }
-
-    /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
-    [[nodiscard]] std::size_t encoding_room() const noexcept {
-        return max_bytes_ / 8 + std::size_t{32} * 1024;
-    }
-
-    /// Bytes by which one frame may grow when it is encoded: as far as the budget has room for them now.
-    [[nodiscard]] std::size_t encoding_growth(const holdings& held) const noexcept {
-        constexpr std::size_t most = encoder_growth + header_growth;
-        const std::size_t in_use = held.charged() + held.reserved_bytes;
-        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
-        return left < most ? left : most;
-    }
-
-    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
-    [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
-        const std::size_t charged = held.charged();
-        return charged < max_bytes_ ? max_bytes_ - charged : 0;
-    }
-
-    /// Removes what a write took of a lane from the books.
-    void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
-        held.remove(from, done.bytes, done.frames);
-        frames_written_ += done.frames;
-        bytes_written_ += done.bytes;
-    }
-    /// All that is held is data, and was written.
-    void settle_all(const holdings& held) noexcept {
-        frames_written_ += held.data_frames;
-        bytes_written_ += held.data_bytes;
-    }
-    /// A queued data frame leaves, unwritten.
-    void drop(holdings& held, std::size_t size) noexcept {
-        held.remove(lane_id::data, size, 1);
-        --held.entries;
-        ++frames_dropped_;
-        bytes_dropped_ += size;
-    }
-    void replace_pong(holdings& held, std::size_t size) noexcept {
-        held.remove(lane_id::pong, size, 1);
-        ++pongs_replaced_;
-        bytes_replaced_ += size;
-    }
-    /// Nothing of what is held will be written.
-    void drop_all(holdings& held) noexcept {
-        frames_dropped_ += held.data_frames;
-        for (const std::uint32_t frames : held.control_frames) frames_dropped_ += frames;
-        bytes_dropped_ += held.data_bytes + held.control_bytes + held.greeting_bytes;
-        held = {};
-    }
-
-    // ---- watermarks
-
-    /// Notes a climb to the high mark. True exactly once for each climb.
-    [[nodiscard]] bool climbed(const holdings& held) noexcept {
-        const std::size_t charged = held.charged();
-        if (charged < (max_bytes_ >> 7U) * high_water_)
-            return false; // well below the mark, without a division
-        if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
-        return above_ = untold_ = true;
-    }
-    /// Whether the high mark was reached, and the low one not since.
-    [[nodiscard]] bool is_above() const noexcept { return above_ || untold_; }
-    [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
-    [[nodiscard]] bool take_climb() noexcept {
-        const bool climbed = untold_;
-        untold_ = false;
-        return climbed;
-    }
-    /// Whether the observer is to be told of a fall to the low mark.
-    [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
-        return above_ && held.charged() <= mark(low_water_);
-    }
-    [[nodiscard]] bool take_fall(const holdings& held) noexcept {
-        const bool fell = has_fallen(held);
-        if (fell) above_ = false;
-        return fell;
-    }
-
-    // ---- the message that is open
-
-    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
-    /// Whether the open message has frames in the queue or on the wire.
-    [[nodiscard]] bool message_begun() const noexcept { return message_begun_; }
-    void open_message() noexcept { in_message_ = true; }
-    void begin_message() noexcept { message_begun_ = true; }
-    void end_message() noexcept { in_message_ = message_begun_ = false; }
-
-    void note_close(close_code code) noexcept { close_ = code; }
-
-    void fill(drain_report& report) const noexcept {
-        report.close = close_;
-        report.frames_written = frames_written_;
-        report.frames_dropped = frames_dropped_;
-        report.bytes_written = bytes_written_;
-        report.bytes_dropped = bytes_dropped_;
-        report.pongs_replaced = pongs_replaced_;
-        report.bytes_replaced = bytes_replaced_;
-    }
-
-private:
-    static constexpr std::size_t most_inline = 2048;
-    /// Bytes of a handshake's answer that may wait.
-    static constexpr std::size_t most_greeting = 64 * 1024;
-
-    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
-        return half ? max_bytes_ / 2 : max_bytes_;
-    }
-    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept {
-        return half ? max_frames_ / 2 : max_frames_;
-    }
-    [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
-        return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
-    }
-
-    // From wide to narrow, so that an idle writer stays small.
-    std::size_t max_bytes_;
-    std::uint64_t frames_written_ = 0;
-    std::uint64_t frames_dropped_ = 0;
-    std::uint64_t bytes_written_ = 0;
-    std::uint64_t bytes_dropped_ = 0;
-    std::uint64_t bytes_replaced_ = 0;
-    std::uint32_t pongs_replaced_ = 0; // modulo 2^32
-    std::uint32_t max_frames_;
-    std::uint16_t reserve_;
-    close_code close_ = close_code::abnormal;
-    std::uint8_t high_water_;
-    std::uint8_t low_water_;
-    const overflow when_full_; // read without the lock: apart from the bits that change
-    bool above_ : 1 = false;
-    bool untold_ : 1 = false;
-    bool in_message_ : 1 = false;
-    bool message_begun_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11862,6 +11671,312 @@ private:
     entry* first_ = nullptr;
     entry* last_ = nullptr;
 };
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/accounts.hpp
+// How much one writer may hold, how much it holds, and what became of the frames that have left it.
+//
+// Laws of this file:
+// - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
+// - A frame is counted before it is accepted, and no longer once the transport took it. Room that was granted to a waiting
+//   sender counts as held.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
+//   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
+struct holdings {
+    std::size_t data_bytes = 0;
+    /// Granted to waiting senders, overhead included, and to the message that is encoded.
+    std::size_t reserved_bytes = 0;
+    std::uint32_t reserved_frames = 0;
+    std::uint32_t data_frames = 0;
+    std::uint32_t entries = 0; ///< of data
+    /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
+    std::size_t lingering = 0;
+    std::size_t control_bytes = 0;
+    std::size_t greeting_bytes = 0;                    ///< what the handshake writes
+    std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
+
+    /// Budget in use: wire bytes plus overhead.
+    [[nodiscard]] std::size_t charged() const noexcept {
+        return data_bytes + lingering + data_frames * frame_overhead + entries * entry_overhead;
+    }
+    void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
+        if (to == lane_id::data) {
+            data_bytes += bytes;
+            data_frames += frames;
+        } else {
+            (to == lane_id::greeting ? greeting_bytes : control_bytes) += bytes;
+            control_frames[static_cast<std::size_t>(to)] += frames;
+        }
+    }
+    void remove(lane_id from, std::size_t bytes, std::uint32_t frames) noexcept {
+        add(from, 0 - bytes, 0 - frames);
+    }
+    [[nodiscard]] std::uint32_t count(lane_id of) const noexcept {
+        return of == lane_id::data ? data_frames : control_frames[static_cast<std::size_t>(of)];
+    }
+};
+
+/// Bytes by which a frame's header grows with its payload, at most: its length of 16 bits becomes one of 64 (RFC 6455 §5.2).
+inline constexpr std::size_t header_growth = 6;
+
+/// What would be dropped from the queue to make room.
+struct relief {
+    std::size_t charge = 0;
+    std::uint32_t frames = 0;
+};
+
+/// Rules of a writer's own.
+class own_rules {
+public:
+    constexpr own_rules(const writer_options& options) noexcept : kept_(options) {}
+    [[nodiscard]] constexpr const writer_rules& rules() const noexcept { return kept_; }
+
+private:
+    writer_rules kept_;
+};
+
+/// The limits and the totals. `Owner` has the rules: an owner_link, or own_rules. Not thread-safe: the outbox calls it under its
+/// lock. O(1) throughout.
+template <class Owner>
+class basic_accounts {
+public:
+    explicit basic_accounts(Owner owner) noexcept : owner_(std::move(owner)) {}
+
+    [[nodiscard]] Owner& owner() noexcept { return owner_; }
+    [[nodiscard]] const writer_rules& rules() const noexcept { return owner_.rules(); }
+
+    [[nodiscard]] overflow when_full() const noexcept { return rules().when_full; }
+    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
+    [[nodiscard]] bool keeps_order() const noexcept {
+        return !in_message_ && rules().when_full != overflow::drop_oldest;
+    }
+
+    /// What a data frame costs, in an entry of its own or in the one before it.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
+                                                         bool starts_entry = true) noexcept {
+        return size + frame_overhead + (starts_entry ? entry_overhead : 0);
+    }
+
+    /// Whether a data frame that costs `charge` fits now, into half of the budget where others have the other half, once
+    /// `leaving` has left.
+    [[nodiscard]] errc admit(const holdings& held, std::size_t charge, bool half,
+                             const relief& leaving = {}) const noexcept {
+        if (charge > rules().max_bytes) return errc::too_large;
+        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
+        const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
+        const bool fits =
+            frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
+        return fits ? errc::none : errc::queue_full;
+    }
+    /// Whether a small data frame is accepted by an idle writer without more ado.
+    [[nodiscard]] bool admits_first(std::size_t size) const noexcept {
+        return keeps_order() && is_inline(size) && charge_of(size) <= rules().max_bytes;
+    }
+    /// admit() for a small data frame in the entry of the one before it.
+    [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
+        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
+        const std::size_t in_use = held.charged() + held.reserved_bytes; // far below what a number can be
+        return frames < rules().max_frames && in_use + charge_of(size, false) <= rules().max_bytes;
+    }
+    /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
+    [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
+        return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
+    }
+    [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
+        const bool fits = to == lane_id::greeting
+                              ? size <= most_greeting && held.greeting_bytes <= most_greeting - size
+                              : to != lane_id::ping || held.count(to) < rules().control_reserve;
+        return fits ? errc::none : errc::queue_full;
+    }
+    /// Whether half of the bounds is free.
+    [[nodiscard]] bool is_half_free(const holdings& held) const noexcept {
+        return held.charged() <= byte_bound(true) && held.data_frames <= frame_bound(true);
+    }
+    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
+        return held.count(lane_id::pong) >= rules().control_reserve;
+    }
+
+    /// How much a waiting sender is to be granted: never more than the budget.
+    [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
+        return charge < rules().max_bytes ? charge : rules().max_bytes;
+    }
+
+    static constexpr std::uint32_t least_block = 4 * 1024;
+    static constexpr std::uint32_t most_block = 64 * 1024;
+    /// The largest block for small frames: what is left open of it stays small beside the budget.
+    [[nodiscard]] std::uint32_t largest_block() const noexcept {
+        const std::size_t share = rules().max_bytes / 16;
+        return share < least_block  ? least_block
+               : share < most_block ? static_cast<std::uint32_t>(share)
+                                    : most_block;
+    }
+    /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
+    [[nodiscard]] std::size_t inline_limit() const noexcept {
+        return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
+    }
+
+    [[nodiscard]] bool is_inline(std::size_t size) const noexcept {
+        return size <= least_block / 8 || size <= inline_limit(); // the first one saves the others a division
+    }
+
+    /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
+    [[nodiscard]] std::size_t encoding_room() const noexcept {
+        return rules().max_bytes / 8 + std::size_t{32} * 1024;
+    }
+
+    /// Bytes by which one frame may grow when it is encoded: as far as the budget has room for them now.
+    [[nodiscard]] std::size_t encoding_growth(const holdings& held) const noexcept {
+        constexpr std::size_t most = encoder_growth + header_growth;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        const std::size_t left = in_use < rules().max_bytes ? rules().max_bytes - in_use : 0;
+        return left < most ? left : most;
+    }
+
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
+    [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
+        const std::size_t charged = held.charged();
+        return charged < rules().max_bytes ? rules().max_bytes - charged : 0;
+    }
+
+    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
+    /// fit into one block then, and to leave in one piece.
+    void note_burst(std::size_t bytes) noexcept {
+        const std::size_t units = bytes / burst_unit + 1;
+        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
+    }
+    [[nodiscard]] std::size_t last_burst() const noexcept { return last_burst_ * burst_unit; }
+    /// For a first frame of `size` bytes, and what is likely to follow it.
+    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
+        const std::size_t most = largest_block() - sizeof(entry); // no larger than any other block
+        const std::size_t room = last_burst() < most ? last_burst() : most;
+        return room < size ? size : room;
+    }
+
+    /// Removes what a write took of a lane from the books.
+    void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
+        held.remove(from, done.bytes, done.frames);
+        frames_written_ += done.frames;
+        bytes_written_ += done.bytes;
+    }
+    /// All that is held is data, and was written.
+    void settle_all(const holdings& held) noexcept {
+        frames_written_ += held.data_frames;
+        bytes_written_ += held.data_bytes;
+    }
+    /// A queued data frame leaves, unwritten.
+    void drop(holdings& held, std::size_t size) noexcept {
+        held.remove(lane_id::data, size, 1);
+        --held.entries;
+        ++frames_dropped_;
+        bytes_dropped_ += size;
+    }
+    void replace_pong(holdings& held, std::size_t size) noexcept {
+        held.remove(lane_id::pong, size, 1);
+        ++pongs_replaced_;
+        bytes_replaced_ += static_cast<std::uint32_t>(size); // a control frame's
+    }
+    /// Nothing of what is held will be written.
+    void drop_all(holdings& held) noexcept {
+        frames_dropped_ += held.data_frames;
+        for (const std::uint32_t frames : held.control_frames) frames_dropped_ += frames;
+        bytes_dropped_ += held.data_bytes + held.control_bytes + held.greeting_bytes;
+        held = {};
+    }
+
+    // ---- watermarks
+
+    /// Notes a climb to the high mark. True exactly once for each climb.
+    [[nodiscard]] bool climbed(const holdings& held) noexcept {
+        const std::size_t charged = held.charged();
+        if (charged < (rules().max_bytes >> 7U) * rules().high_water)
+            return false; // well below the mark, without a division
+        if (above_ || rules().high_water == 0 || charged < mark(rules().high_water)) return false;
+        above_ = untold_ = true;
+        return true;
+    }
+    /// Whether the high mark was reached, and the low one not since.
+    [[nodiscard]] bool is_above() const noexcept { return above_ || untold_; }
+    [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
+    [[nodiscard]] bool take_climb() noexcept {
+        const bool climbed = untold_;
+        untold_ = false;
+        return climbed;
+    }
+    /// Whether the observer is to be told of a fall to the low mark.
+    [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
+        return above_ && held.charged() <= mark(rules().low_water);
+    }
+    [[nodiscard]] bool take_fall(const holdings& held) noexcept {
+        const bool fell = has_fallen(held);
+        if (fell) above_ = false;
+        return fell;
+    }
+
+    // ---- the message that is open
+
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// Whether the open message has frames in the queue or on the wire.
+    [[nodiscard]] bool message_begun() const noexcept { return message_begun_; }
+    void open_message() noexcept { in_message_ = true; }
+    void begin_message() noexcept { message_begun_ = true; }
+    void end_message() noexcept { in_message_ = message_begun_ = false; }
+
+    void note_close(close_code code) noexcept { close_ = static_cast<std::uint64_t>(code); }
+    void note_reason(errc why) noexcept { reason_ = static_cast<std::uint64_t>(why); }
+    [[nodiscard]] errc reason() const noexcept { return static_cast<errc>(reason_); }
+
+    void fill(drain_report& report) const noexcept {
+        report.close = static_cast<close_code>(close_);
+        report.reason = reason();
+        report.frames_written = frames_written_;
+        report.frames_dropped = frames_dropped_;
+        report.bytes_written = bytes_written_;
+        report.bytes_dropped = bytes_dropped_;
+        report.pongs_replaced = pongs_replaced_;
+        report.bytes_replaced = bytes_replaced_;
+    }
+
+private:
+    static constexpr std::size_t most_inline = 2048;
+    static constexpr std::size_t burst_unit = 256;
+    static constexpr std::size_t most_burst_units = 31 * 1024 / burst_unit;
+    /// Bytes of a handshake's answer that may wait.
+    static constexpr std::size_t most_greeting = 64 * 1024;
+
+    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
+        return half ? rules().max_bytes / 2 : rules().max_bytes;
+    }
+    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept {
+        return half ? rules().max_frames / 2 : rules().max_frames;
+    }
+    [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
+        return rules().max_bytes / 100 * percent + rules().max_bytes % 100 * percent / 100;
+    }
+
+    // An idle writer stays small: from wide to narrow, and what can't fill a word shares one. (All of one type, because some
+    // compilers put no others together.)
+    [[no_unique_address]] Owner owner_;
+    std::uint64_t frames_written_ = 0;
+    std::uint64_t bytes_written_ = 0;
+    std::uint64_t bytes_dropped_ = 0;
+    std::uint64_t frames_dropped_ : 48 = 0;
+    std::uint64_t close_ : 16 = static_cast<std::uint64_t>(close_code::abnormal);
+    std::uint64_t bytes_replaced_ : 40 = 0; // of up to 2^32 PONGs
+    std::uint64_t reason_ : 8 = static_cast<std::uint64_t>(errc::none);
+    std::uint64_t last_burst_ : 8 = 0; // in units
+    std::uint64_t above_ : 1 = false;
+    std::uint64_t untold_ : 1 = false;
+    std::uint64_t in_message_ : 1 = false;
+    std::uint64_t message_begun_ : 1 = false;
+    std::uint32_t pongs_replaced_ = 0; // modulo 2^32
+};
+
+using accounts = basic_accounts<own_rules>;
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
@@ -12333,7 +12448,7 @@ public:
     // ---- in
 
     /// Whether other data than the open message's own waits for that message's end, and leaves it half of the budget.
-    [[nodiscard]] static bool is_deferred(const offer& what, const accounts& books) noexcept {
+    [[nodiscard]] static bool is_deferred(const offer& what, const auto& books) noexcept {
         return books.in_message() && what.is_plain_data();
     }
 
@@ -12344,8 +12459,7 @@ public:
 
     /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
     /// overtakes nothing.
-    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
-                               const accounts& books) const noexcept {
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done, const auto& books) const noexcept {
         return of(lane_id::data).extends_run(size, done, false) && books.is_inline(size) &&
                books.keeps_order() && waiters.empty() && books.admits_next(held, size);
     }
@@ -12358,7 +12472,7 @@ public:
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
-                                const accounts& books) const noexcept {
+                                const auto& books) const noexcept {
         if (what.to != lane_id::data || what.is_close() || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
         const bool is_granted = what.is_granted();
@@ -12387,8 +12501,7 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `todo`.
-    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
-                  errands& todo) noexcept {
+    void displace(const offer& what, std::size_t charge, entry* same, auto& books, errands& todo) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, todo);
         if (same != nullptr) drop(same, errc::conflated, books, todo);
@@ -12402,7 +12515,7 @@ public:
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
-    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const auto& books,
                                  errands& todo) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
@@ -12425,14 +12538,19 @@ public:
     [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
 
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
-    [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
+    [[nodiscard]] std::uint32_t wanted_block(const offer& what, const auto& books) const noexcept {
         if (what.to != lane_id::data) return accounts::least_block;
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Bytes of the blocks that it took beside the first one, about: each was four times as large as the one before.
+    /// Bytes of the blocks that data took beside the first one, about: each was four times as large as the one before.
     [[nodiscard]] std::size_t fresh_bytes() const noexcept {
         return (block_size_ - accounts::least_block) / 3;
+    }
+    /// Bytes of the block that data fills, as far as it was ever filled.
+    [[nodiscard]] std::size_t filled_bytes() const noexcept {
+        const block* const last = of(lane_id::data).filling;
+        return last == nullptr || last->used < most_filled_ ? most_filled_ : last->used;
     }
 
     /// Where to write a small frame, which extends_run() or has found room.
@@ -12448,7 +12566,7 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books, errands& todo) noexcept {
+    void place(const offer& what, entry* owned, const auto& books, errands& todo) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
@@ -12492,7 +12610,7 @@ public:
         waiter.state = room_state::waits;
     }
     /// Room for those who wait, in their order.
-    void grant(const accounts& books, room_queue& due) noexcept {
+    void grant(const auto& books, room_queue& due) noexcept {
         while (!waiters.empty() &&
                books.admit(held, waiters.first()->charge, books.in_message()) == errc::none) {
             room_waiter& next = waiters.pop();
@@ -12521,7 +12639,7 @@ public:
     /// The next frame, after those of `scan`, that the next write would name and that is to be encoded first, or nullptr. It gives
     /// way to nothing any more. `max_bytes`: of one write. Over all calls for one write O(its entries).
     [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes,
-                                         const accounts& books) noexcept {
+                                         const auto& books) noexcept {
         entry* item = scan.last == nullptr ? of(lane_id::data).entries.first() : scan.last->next;
         for (; item != nullptr; item = item->next) {
             if (scan.entries == batch::max_entries || scan.bytes >= max_bytes ||
@@ -12541,7 +12659,7 @@ public:
         return scan.last = item;
     }
     /// What was claimed last is encoded: `made` takes its place, or it leaves as it is where that is null.
-    void settle_encoded(encoding_scan& scan, entry* made, const accounts& books, errands& todo) noexcept {
+    void settle_encoded(encoding_scan& scan, entry* made, const auto& books, errands& todo) noexcept {
         entry* const plain = scan.last;
         plain->kind = entry_kind::item;
         held.reserved_bytes -= scan.growth;
@@ -12566,11 +12684,13 @@ public:
             out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
         }
         for (const lane_id id : all_lanes) {
+            lane& from = of(id);
+            if (from.entries.empty()) continue; // it names none
             const std::size_t begun_rest = begun_ == id ? begun_rest_ : 0;
             if (only_what_must && id != lane_id::greeting)
-                of(id).planned = begun_rest != 0 ? 1 : 0;
+                from.planned = begun_rest != 0 ? 1 : 0;
             else
-                of(id).plan(out, id, begun_rest);
+                from.plan(out, id, begun_rest);
         }
     }
 
@@ -12578,7 +12698,7 @@ public:
     void note_planned_sole() noexcept { of(lane_id::data).planned = 1; }
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
-    void account(const taken& done, accounts& books, errands& todo) noexcept {
+    void account(const taken& done, auto& books, errands& todo) noexcept {
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
@@ -12639,12 +12759,14 @@ private:
     explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
-            while (entry* item = each.entries.pop()) {
+            for (entry* item = each.entries.first(); item != nullptr;) {
+                entry* const next = item->next;
                 if (item->where != entry::memory::in_block) {
                     entry::destroy(item);
                 } else if (--item->home->entries == 0 && item->home != each.filling) {
                     block::destroy(item->home);
                 }
+                item = next;
             }
             block::destroy(each.filling);
         }
@@ -12678,7 +12800,7 @@ private:
         return accounts::charge_of(item.size);
     }
 
-    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+    [[nodiscard]] verdict judge_other(const offer& what, const auto& books) const noexcept {
         if (what.is_mark)
             return {what.is_awaited ? errc::none : books.admit_mark(held, is_deferred(what, books))};
         if (what.to == lane_id::pong && books.pongs_full(held))
@@ -12687,7 +12809,7 @@ private:
     }
     /// With the oldest items gone, as many as it takes.
     [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
-                                      const accounts& books) const noexcept {
+                                      const auto& books) const noexcept {
         errc fits_then = errc::queue_full;
         for_each_droppable([&](const entry& old) {
             if (&old == same) return true;
@@ -12726,7 +12848,7 @@ private:
     }
 
     /// One item gives way to a newer one. Each flush after it says so.
-    void drop(entry* old, errc why, accounts& books, errands& todo) noexcept {
+    void drop(entry* old, errc why, auto& books, errands& todo) noexcept {
         books.drop(held, old->size);
         list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
@@ -12744,7 +12866,7 @@ private:
     }
 
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
-    void replace_newest_pong(accounts& books, errands& todo) noexcept {
+    void replace_newest_pong(auto& books, errands& todo) noexcept {
         lane& pongs = of(lane_id::pong);
         if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
         books.replace_pong(held, pongs.last_size);
@@ -12790,10 +12912,9 @@ private:
         if (old->where != entry::memory::in_block) return todo.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
-        if (from != nullptr && home == from->filling)
-            home->used = 0;
-        else
-            spares_.keep(home, may_keep, todo);
+        if (from == nullptr || home != from->filling) return spares_.keep(home, may_keep, todo);
+        if (from == &of(lane_id::data) && home->used > most_filled_) most_filled_ = home->used;
+        home->used = 0;
     }
 
     lane lanes_[lane_count];
@@ -12805,6 +12926,7 @@ private:
     std::uint32_t next_number_ = 0;
     std::uint32_t next_waiter_ = 0;
     std::uint32_t block_size_ = accounts::least_block;
+    std::uint32_t most_filled_ = 0; ///< bytes of a block of data that was emptied, and goes on being filled
     lane_id begun_ = lane_id::data;
 };
 
@@ -12879,11 +13001,11 @@ struct sole_write {
 };
 
 /// Each function takes the lock itself; those below "the running thread" are for the turn's holder.
-template <class Traits>
+/// `Owner` has the writer's rules: see accounts.
+template <class Traits, class Owner = own_rules>
 class outbox {
 public:
-    outbox(const writer_limits& limits, turn_state first) noexcept
-        : books_(limits), turn_(first), max_message_(bound_of(limits.max_message)) {}
+    outbox(Owner owner, turn_state first) noexcept : books_(std::move(owner)), turn_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -12912,7 +13034,7 @@ public:
             encode(mutable_bytes(queue_->follow(size), size));
         } else {
             if (queue_ != nullptr || !books_.admits_first(size)) return false;
-            const std::size_t room = first_room(size);
+            const std::size_t room = books_.first_room(size);
             lock_.unlock();
             work = queue::make_for(room);
             lock_.lock();
@@ -13060,10 +13182,12 @@ public:
     [[nodiscard]] bool is_half_free() noexcept {
         return locked([this] { return queue_ == nullptr || books_.is_half_free(queue_->held); });
     }
-    [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+    /// Without the lock: nothing in it changes.
+    [[nodiscard]] const writer_rules& rules() const noexcept { return books_.rules(); }
+    [[nodiscard]] Owner& owner() noexcept { return books_.owner(); }
     /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
     [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
-        return payload > max_message_ ? errc::too_large : errc::none;
+        return payload > rules().max_message ? errc::too_large : errc::none;
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -13072,7 +13196,6 @@ public:
             books_.fill(report);
             report.partial_frame = partial_frame_;
             report.deadline_hit = deadline_hit_;
-            report.reason = reason_;
             report.transport_error = transport_error_;
             return report;
         });
@@ -13121,7 +13244,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
-        note_burst(item->where == entry::memory::in_block ? item->size : 0);
+        note_burst();
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -13157,7 +13280,7 @@ public:
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) {
-            note_burst(queue_->fresh_bytes() + last_burst_ * burst_unit / 2);
+            note_burst();
             how.idle = detail::exchange(queue_, nullptr);
         }
         return leave(next_step::released);
@@ -13175,7 +13298,7 @@ public:
     /// is no longer than the others. Without the lock: it never changes.
     [[nodiscard]] std::size_t encoding_room() const noexcept {
         const std::size_t room = books_.encoding_room();
-        return room < max_message_ ? room : max_message_;
+        return room < rules().max_message ? room : rules().max_message;
     }
 
     /// How things stand while a write is in flight.
@@ -13220,10 +13343,10 @@ public:
     void finish(round& last, const ending& how, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         if (!how.is_abandoned) settle(last, todo); // what the transport still reads stays named
-        if (!aborting_) reason_ = how.reason;
+        if (!aborting_) books_.note_reason(how.reason);
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
-        if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
+        if (books_.reason() == errc::none && is_unfinished) books_.note_reason(errc::message_unfinished);
         deadline_hit_ |= how.hit_deadline;
         transport_error_ = how.transport_error;
         partial_frame_ = how.is_abandoned || (queue_ != nullptr && queue_->mid_frame());
@@ -13235,7 +13358,8 @@ public:
     /// Tells what finish() dropped, in rounds. True: there is more.
     [[nodiscard]] bool tell_dropped(errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, todo);
+        const errc why = books_.reason();
+        return queue_ != nullptr && queue_->drop_some(why == errc::none ? errc::closed : why, todo);
     }
     /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
@@ -13397,18 +13521,10 @@ private:
         else
             queue_->grant(books_, todo.due);
     }
-    /// An idle writer keeps no memory, but it remembers how much small frames took when it was busy last: as much again is likely to
-    /// fit into one block then, and to leave in one piece.
-    void note_burst(std::size_t bytes) noexcept {
-        const std::size_t units = bytes / burst_unit + 1;
-        last_burst_ = static_cast<std::uint8_t>(units < most_burst_units ? units : most_burst_units);
-    }
-    /// For a first frame of `size` bytes, and what is likely to follow it.
-    [[nodiscard]] std::size_t first_room(std::size_t size) const noexcept {
-        const std::size_t likely = last_burst_ * burst_unit;
-        const std::size_t most = books_.largest_block() - sizeof(entry); // no larger than any other block
-        const std::size_t room = likely < most ? likely : most;
-        return room < size ? size : room;
+    /// The writer becomes idle: as much as small frames took meanwhile. Where one block was not enough, that was full.
+    void note_burst() noexcept {
+        const std::size_t fresh = queue_->fresh_bytes();
+        books_.note_burst(fresh == 0 ? queue_->filled_bytes() : fresh + books_.last_burst());
     }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
@@ -13462,7 +13578,7 @@ private:
 
     void begin_abort(errc why, time_point finish_by) noexcept {
         if (queue_ != nullptr) queue_->close_deadline = earlier(queue_->close_deadline, finish_by);
-        if (!aborting_) reason_ = why;
+        if (!aborting_) books_.note_reason(why);
         sealed_ = aborting_ = true;
     }
 
@@ -13486,23 +13602,17 @@ private:
         return step;
     }
 
-    static constexpr std::size_t burst_unit = 256;
-    static constexpr std::size_t most_burst_units = 31 * 1024 / burst_unit;
-
     queue* queue_ = nullptr; // while busy
-    accounts books_;
+    [[no_unique_address]] basic_accounts<Owner> books_;
     basic_spin_lock<Traits> lock_;
     turn turn_;
-    errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool is_dying_ : 1 = false; // the destructor runs
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
-    std::uint8_t last_burst_ = 0; // in units
     int transport_error_ = 0;
-    const std::uint32_t max_message_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -13714,8 +13824,8 @@ private:
 // One write's rules: how long it may take, and what the transport's answer means.
 //
 // Laws of this file:
-// - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
-//   taken, so no later write can inherit it.
+// - A deadline belongs to one write: it is computed when the write starts (or, where the transport never waits, when it left
+//   something) and forgotten when everything offered was taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
 // - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing.
 //   If the try took something, and came a quarter of the timeout or more after the deadline, the write has a fresh timeout: a
@@ -13746,15 +13856,15 @@ struct written {
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point write_deadline_from(queue& work, const drive_options& options,
+[[nodiscard]] inline time_point write_deadline_from(queue& work, const writer_rules& rules,
                                                     time_point now) noexcept {
     if (work.write_deadline == no_deadline)
-        work.write_deadline = deadline_after(now, options.write_timeout.get());
+        work.write_deadline = deadline_after(now, rules.write_timeout.get());
     return work.write_deadline;
 }
 
 /// After it: what was taken, and until when the rest has time.
-inline void account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+inline void account(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
                     time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
@@ -13762,12 +13872,12 @@ inline void account(const batch& plan, queue& work, const drive_options& options
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
-        const duration timeout = options.write_timeout.get();
+        const duration timeout = rules.write_timeout.get();
         const time_point fresh = deadline_after(now, timeout);
         const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
         work.write_deadline =
             slept ? fresh
-                  : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate.get()));
+                  : earlier(fresh, extended(work.write_deadline, io.transferred, rules.min_rate.get()));
     }
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
@@ -13800,13 +13910,32 @@ io_result call_write(Transport& connection, std::span<const const_bytes> parts, 
 #endif
 }
 
+/// Writes `parts`, `bytes` together, with no lock held. Where something is left, `tried` is when that was tried. `drain_deadline`: of a
+/// close or an abort. (Inlined: a call would cost as much as the rest of it.)
+template <class Traits, transport Transport>
+[[gnu::always_inline]] inline io_result
+write_in_time(Transport& connection, std::span<const const_bytes> parts, std::size_t bytes, queue& work,
+              const writer_rules& rules, time_point drain_deadline, time_point& tried) {
+    const bool is_bounded = work.write_deadline != no_deadline || drain_deadline != no_deadline;
+    if (never_waits<Transport> && !is_bounded) { // its time begins when it leaves something
+        const io_result io = call_write(connection, parts, no_deadline);
+        if (io.transferred == bytes) return io;
+        tried = Traits::clock::now();
+        static_cast<void>(write_deadline_from(work, rules, tried));
+        return io;
+    }
+    tried = Traits::clock::now();
+    const time_point deadline = earlier(write_deadline_from(work, rules, tried), drain_deadline);
+    return call_write(connection, parts, deadline);
+}
+
 /// What became of a write that was tried at `tried`, and into `done` what it took.
 template <class Traits>
-written judge_write(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+written judge_write(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
                     time_point drain_deadline, time_point tried, taken& done) noexcept {
     written made;
     const bool is_whole = io.transferred == plan.bytes();
-    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
+    account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
@@ -13815,12 +13944,12 @@ written judge_write(const batch& plan, queue& work, const drive_options& options
 
 /// A whole write, and into `done` what it took. No lock is held.
 template <class Traits, transport Transport>
-written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
+written write_once(Transport& connection, const batch& plan, queue& work, const writer_rules& rules,
                    time_point drain_deadline, taken& done) {
-    const time_point tried = Traits::clock::now();
-    const time_point deadline = earlier(write_deadline_from(work, options, tried), drain_deadline);
-    return judge_write<Traits>(plan, work, options, call_write(connection, plan.parts(), deadline),
-                               drain_deadline, tried, done);
+    time_point tried{};
+    const io_result io =
+        write_in_time<Traits>(connection, plan.parts(), plan.bytes(), work, rules, drain_deadline, tried);
+    return judge_write<Traits>(plan, work, rules, io, drain_deadline, tried, done);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -13850,9 +13979,9 @@ public:
 
     /// Starts the write. The completion may come before this returns.
     template <completion_transport Transport>
-    void start(Transport& connection, queue& work, const drive_options& options, time_point drain_deadline) {
+    void start(Transport& connection, queue& work, const writer_rules& rules, time_point drain_deadline) {
         tried_ = traits::clock::now();
-        const time_point deadline = earlier(write_deadline_from(work, options, tried_), drain_deadline);
+        const time_point deadline = earlier(write_deadline_from(work, rules, tried_), drain_deadline);
         references_.store(2, std::memory_order_relaxed); // not shared before
 #if WSOLO_HAS_EXCEPTIONS
         try {
@@ -13881,11 +14010,11 @@ public:
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
     /// Once it is over: what it did, and into `done` what it took. Frees it. `drain_deadline`: of a close or an abort.
-    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
+    [[nodiscard]] written collect(queue& work, const writer_rules& rules, time_point drain_deadline,
                                   taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        account(plan, work, options, how, traits::clock::now(), done);
+        account(plan, work, rules, how, traits::clock::now(), done);
         made.error = verdict_of_write(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
@@ -13990,6 +14119,47 @@ template <message_encoder Encoder>
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/detail/owner_link.hpp
+// What a writer has of its owner: the schedule hook, and the rules that the options make.
+//
+// Laws of this file:
+// - Rules never change, so they are read without a lock.
+// - Where the hook has `const writer_rules& rules() const noexcept` the writer keeps no copy of its own. Such a hook vouches that
+//   they outlive the writer (an endpoint's does: they are its options).
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Schedule>
+concept hook_with_rules = requires(const Schedule& hook) {
+    { hook.rules() } noexcept -> std::same_as<const writer_rules&>;
+};
+
+template <class Schedule>
+class owner_link {
+public:
+    owner_link(Schedule schedule, const writer_options& options)
+        : hook_(std::move(schedule)), rules_(options) {}
+    [[nodiscard]] Schedule& hook() noexcept { return hook_; }
+    [[nodiscard]] const writer_rules& rules() const noexcept { return rules_; }
+
+private:
+    [[no_unique_address]] Schedule hook_;
+    writer_rules rules_;
+};
+
+template <hook_with_rules Schedule>
+class owner_link<Schedule> {
+public:
+    owner_link(Schedule schedule, const writer_options&) : hook_(std::move(schedule)) {}
+    [[nodiscard]] Schedule& hook() noexcept { return hook_; }
+    [[nodiscard]] const writer_rules& rules() const noexcept { return hook_.rules(); }
+
+private:
+    Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/detail/driver.hpp
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
@@ -14032,6 +14202,7 @@ template <class Writer, any_transport Transport, schedule_hook Schedule, writer_
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
+    using link = owner_link<Schedule>;
     struct nothing {};
 
 public:
@@ -14041,10 +14212,8 @@ public:
 
     driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
            turn_state first, Encoder encoder)
-        : box(options.limits, first),
-          options_(options),
+        : box(link(std::move(hook), options), first),
           transport_(std::move(connection)),
-          schedule_(std::move(hook)),
           observer_(std::move(observer)),
           encoder_(std::move(encoder)) {}
     driver(const driver&) = delete;
@@ -14054,7 +14223,7 @@ public:
     /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
     errc after(const push_result& pushed, errands& todo) {
         if (!todo.empty()) {
-            const scope telling(&options_); // displaced data's outcomes: see may_displace()
+            const scope telling(&anchor_); // displaced data's outcomes: see may_displace()
             const scope inside(this);
             todo.run();
         }
@@ -14062,8 +14231,8 @@ public:
         return pushed.error;
     }
     /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
-    /// that ends soon and answers queue_full. (The scopes are those of options_: `box` has the driver's own address.)
-    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&options_) < 8; }
+    /// that ends soon and answers queue_full. (The scopes are those of anchor_: the driver has others at its own address.)
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&anchor_) < 8; }
 
     /// Calls the hook, or writes where the drive is inline.
     void rouse(wake owed) {
@@ -14081,7 +14250,7 @@ public:
     pump_result pump() {
         pump_result instead;
         sole_write sole;
-        if constexpr (!completes) sole.most = bound_of(std::size_t{options_.max_gather.get()});
+        if constexpr (!completes) sole.most = bound_of(std::size_t{rules().max_gather.get()});
         if (box.begin(instead, sole)) {
             if constexpr (!completes) {
                 if (!sole.bytes.empty()) return run_sole(sole);
@@ -14144,14 +14313,15 @@ public:
         return is_in_flight() && started_->is_cancelled();
     }
     [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
-    [[nodiscard]] const drive_options& options() const noexcept { return options_; }
+    [[nodiscard]] const writer_rules& rules() const noexcept { return box.rules(); }
 
-    outbox<Traits> box;
+    // [[no_unique_address]]: a socket lies in the outbox's tail padding.
+    [[no_unique_address]] outbox<Traits, link> box;
 
 private:
     bool expire_gate() {
         const time_point now = Traits::clock::now();
-        return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
+        return box.expire_gate(now, deadline_after(now, rules().drain_timeout.get()));
     }
 
     // Precondition of the next four: the turn is this thread's.
@@ -14159,9 +14329,9 @@ private:
     /// The usual case on its own: one write takes all that is queued.
     pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
-        const time_point tried = Traits::clock::now();
-        const time_point deadline = write_deadline_from(box.work(), options_, tried);
-        const io_result io = call_write(transport_, {&sole.bytes, 1}, deadline);
+        time_point tried{};
+        const io_result io = write_in_time<Traits>(transport_, {&sole.bytes, 1}, sole.bytes.size(),
+                                                   box.work(), rules(), no_deadline, tried);
         queue* idle = nullptr;
         if (io.status == io_status::ok && io.transferred == sole.bytes.size() &&
             box.settle_sole(sole.bytes.size(), idle)) {
@@ -14176,8 +14346,7 @@ private:
         plan.clear();
         plan.add(lane_id::data, sole.bytes, sole.frames, sole.is_one);
         round now;
-        const written last =
-            judge_write<Traits>(plan, box.work(), options_, io, no_deadline, tried, now.done);
+        const written last = judge_write<Traits>(plan, box.work(), rules(), io, no_deadline, tried, now.done);
         return run_on(plan, now, last);
     }
     pump_result run() {
@@ -14185,12 +14354,12 @@ private:
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
-        batch plan(bound_of(std::size_t{options_.max_gather.get()}));
+        batch plan(bound_of(std::size_t{rules().max_gather.get()}));
         plan.clear();
         return run_on(plan, now, last);
     }
     [[gnu::noinline]] pump_result run_on(batch& plan, round& now, written last) {
-        const std::uint32_t quantum = options_.pump_quantum.get();
+        const std::uint32_t quantum = rules().pump_quantum.get();
         std::size_t bytes = 0, frames = 0, saved = 0;
         for (;;) {
             bytes += now.done.bytes();
@@ -14199,7 +14368,7 @@ private:
             now.is_blocked = last.is_blocked;
             now.was_last = last.was_last;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
-                             (options_.pump_frames != 0 && frames >= options_.pump_frames);
+                             (rules().pump_frames != 0 && frames >= rules().pump_frames);
             errands todo;
             const next_step step = box.template next<Encoder::encodes>(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
@@ -14234,10 +14403,10 @@ private:
                 last.error = errc::out_of_memory;
                 return true;
             }
-            started_->start(transport_, box.work(), options_, now.drain_deadline);
+            started_->start(transport_, box.work(), rules(), now.drain_deadline);
             return collect(last, now);
         } else {
-            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
+            last = write_once<Traits>(transport_, plan, box.work(), rules(), now.drain_deadline, now.done);
             return true;
         }
     }
@@ -14272,7 +14441,7 @@ private:
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
                     last = std::exchange(started_, nullptr)
-                               ->collect(box.work(), options_, how.drain_deadline, now.done);
+                               ->collect(box.work(), rules(), how.drain_deadline, now.done);
                     return true;
                 }
                 const time_point at = Traits::clock::now();
@@ -14353,18 +14522,16 @@ private:
     /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
     pump_result call_hook() {
         const scope inside(this);
-        if (ask_for_a_turn(schedule_)) return {pump_status::more};
+        if (ask_for_a_turn(box.owner().hook())) return {pump_status::more};
         // It refused: no thread will come, so this one makes the end.
         box.refuse(Traits::clock::now());
         pump_result instead;
         return box.begin(instead) ? run() : instead;
     }
 
-    drive_options options_;
+    [[no_unique_address]] Transport transport_;
     [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
     [[no_unique_address]] std::conditional_t<completes, Writer*, nothing> self_{};
-    [[no_unique_address]] Transport transport_;
-    [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
     [[no_unique_address]] Encoder encoder_;
     basic_session_anchor<Writer, Traits> anchor_; ///< the last: its destructor waits for threads inside
@@ -14673,7 +14840,7 @@ public:
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, drive_.options().drain_timeout.get());
+        return close(code, reason, drive_.rules().drain_timeout.get());
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
@@ -14681,7 +14848,7 @@ public:
     /// once (a close's 0 means no bound, this one means now), else it stays partial. The default bound is
     /// writer_timeouts::drain.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
-    void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
+    void abort(errc why = errc::aborted) { abort(why, drive_.rules().drain_timeout.get()); }
 
     // ---- driving
 
@@ -14731,7 +14898,7 @@ public:
         return drive_.is_write_cancelled();
     }
     /// writer_timeouts::min_rate, as it is kept.
-    [[nodiscard]] std::uint32_t min_rate() const noexcept { return drive_.options().min_rate.get(); }
+    [[nodiscard]] std::uint32_t min_rate() const noexcept { return drive_.rules().min_rate.get(); }
     /// Whether half of both bounds is free.
     [[nodiscard]] bool is_half_free() const noexcept { return drive_.box.is_half_free(); }
     /// Budget in use, overhead included, in bytes.
@@ -14791,9 +14958,11 @@ private:
         return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
     }
 
-    [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
+    // An on_outcome goes by reference: a copy as one vector would wait for the two words that were just stored.
+
+    [[nodiscard]] detail::offer data_offer(std::size_t size, const on_outcome& on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
-        what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
+        what.may_displace = drive_.rules().when_full != overflow::drop_oldest || drive_.may_displace();
         return what;
     }
 
@@ -14807,7 +14976,7 @@ private:
         return made;
     }
     /// A message that may be encoded.
-    errc send_plain(opcode op, const_bytes payload, on_outcome on_done) {
+    errc send_plain(opcode op, const_bytes payload, const on_outcome& on_done) {
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.is_encodable = true;
         detail::errands todo;
@@ -14817,12 +14986,12 @@ private:
         return finish_data(push_frame(what, [](mutable_bytes) {}, make, todo), todo);
     }
 
-    errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+    errc send_message(opcode op, const_bytes payload, const on_outcome& on_done) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         if (encodes(payload.size())) return send_plain(op, payload, on_done);
         return send_as_is(op, payload, on_done);
     }
-    errc send_as_is(opcode op, const_bytes payload, on_outcome on_done) {
+    errc send_as_is(opcode op, const_bytes payload, const on_outcome& on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -14846,7 +15015,7 @@ private:
 
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
-    errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+    errc push_data(std::size_t size, const on_outcome& on_done, Encode encode, Make make) {
         detail::wake owed{};
         detail::queue* work = nullptr;
         if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed, work))
@@ -14855,22 +15024,23 @@ private:
         return errc::none;
     }
     /// Not inlined: a broadcast of small messages copies them.
-    [[gnu::noinline]] errc push_reference(const shared_frame& frame, bool is_encodable, on_outcome on_done) {
+    [[gnu::noinline]] errc push_reference(const shared_frame& frame, bool is_encodable,
+                                          const on_outcome& on_done) {
         const detail::offer what = data_offer(frame.bytes().size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
         return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
     /// A copy of a whole frame.
-    errc push_copy(const_bytes frame, on_outcome on_done) {
+    errc push_copy(const_bytes frame, const on_outcome& on_done) {
         return push_data(
             frame.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); },
             [&](detail::entry* kept) { return detail::entry::make_copy(frame, on_done, kept); });
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
-    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode, Make& make,
-                                            detail::queue* work) {
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, const on_outcome& on_done, Encode& encode,
+                                            Make& make, detail::queue* work) {
         detail::entry* owned = nullptr;
         detail::errands todo;
         const detail::push_result pushed =
@@ -14885,7 +15055,7 @@ private:
         return finish_data(pushed, todo);
     }
     detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
-                                  on_outcome on_done, detail::errands& todo) {
+                                  const on_outcome& on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
@@ -14907,13 +15077,13 @@ private:
         return refuse_data(pushed.error);
     }
     errc refuse_data(errc error) {
-        if (error == errc::queue_full && drive_.box.when_full() == overflow::disconnect)
+        if (error == errc::queue_full && drive_.rules().when_full == overflow::disconnect)
             abort(errc::queue_full, duration::zero());
         return error;
     }
 
     /// Encodes into memory of its own, or that of `kept`, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, const on_outcome& on_done,
                                 detail::entry* kept = nullptr) {
         const std::size_t size = encoded_size<Side::self>(payload.size());
         detail::entry* owned = detail::entry::make_own(size, on_done, kept);
@@ -14927,9 +15097,8 @@ private:
         return owned;
     }
 
-    errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close)
-            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+    errc send_control(opcode op, close_code code, const_bytes frame, const on_outcome& on_done) {
+        if (op == opcode::close) return push_close(code, frame, drive_.rules().drain_timeout.get(), on_done);
         if (op != opcode::ping && op != opcode::pong)
             return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
@@ -14937,7 +15106,7 @@ private:
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
     }
 
-    errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
+    errc push_close(close_code code, const_bytes frame, duration drain_within, const on_outcome& on_done) {
         const duration bound = drain_within == duration::zero() ? (duration::max)() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
@@ -14947,7 +15116,8 @@ private:
         return drive_.after(pushed, todo);
     }
 
-    errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+    errc send_waiting(opcode op, const_bytes payload, const on_outcome& on_done,
+                      detail::room_waiter* waiter) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
@@ -14960,7 +15130,7 @@ private:
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
-    errc queue_mark(on_outcome on_done, bool is_awaited) {
+    errc queue_mark(const on_outcome& on_done, bool is_awaited) {
         detail::entry* mark = detail::entry::make_mark(on_done);
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
@@ -14970,10 +15140,12 @@ private:
         return drive_.after(pushed, todo);
     }
 
-    errc send_kind(const raw& item, on_outcome on_done) { return send(item, on_done); }
-    errc send_kind(const text& item, on_outcome on_done) { return send_text(item.payload, on_done); }
-    errc send_kind(const binary& item, on_outcome on_done) { return send_binary(item.payload, on_done); }
-    errc send_kind(const shared& item, on_outcome on_done) {
+    errc send_kind(const raw& item, const on_outcome& on_done) { return send(item, on_done); }
+    errc send_kind(const text& item, const on_outcome& on_done) { return send_text(item.payload, on_done); }
+    errc send_kind(const binary& item, const on_outcome& on_done) {
+        return send_binary(item.payload, on_done);
+    }
+    errc send_kind(const shared& item, const on_outcome& on_done) {
         if constexpr (Side::self == role::server)
             return send(item.frame, on_done);
         else
@@ -15272,6 +15444,8 @@ public:
     [[nodiscard]] constexpr bool is_waiting() const noexcept {
         return stage_ == stage::await_close || stage_ == stage::await_end;
     }
+    /// While it waits: since when its bound runs.
+    [[nodiscard]] constexpr time_point waiting_since() const noexcept { return since_; }
     /// Whether the peer did not answer our Close within its time.
     [[nodiscard]] constexpr bool missed_close() const noexcept { return missed_close_; }
 
@@ -15361,12 +15535,18 @@ struct endpoint_rules {
     explicit constexpr endpoint_rules(const Options& options) noexcept
         : reading(of_messages(options.reading)),
           replies{bound_of(options.max_unsent), bound_of(options.max_unsent_replies)},
-          ending(options.ending) {}
+          handling(options.handling),
+          handle_quantum(options.handle_quantum),
+          ending(options.ending),
+          writing(options.writing) {}
     [[nodiscard]] bool operator==(const endpoint_rules&) const = default;
 
     read_bounds reading;
     reply_bounds replies;
+    inbox_bounds handling;
+    std::uint32_t handle_quantum;
     end_options ending;
+    writer_rules writing;
 
 private:
     static constexpr read_limits of_messages(read_limits limits) noexcept {
@@ -15465,8 +15645,8 @@ struct endpoint_options {
     detail::shared_rules<endpoint_options> ready{};
 };
 
-/// The same options with `reading`, `max_unsent`, `max_unsent_replies` and `ending` made ready, once for all the endpoints that are made with the result or with copies of it;
-/// without it each endpoint takes a block of about 100 bytes for that part (but for the defaults, which are always shared). What
+/// The same options with `reading`, `writing`, `handling`, `handle_quantum`, `max_unsent`, `max_unsent_replies` and `ending` made ready, once for all the endpoints that are made with the result or with copies of it;
+/// without it each endpoint takes a block of about 120 bytes for that part (but for the defaults, which are always shared). What
 /// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
 template <std::derived_from<endpoint_options> Options>
 [[nodiscard]] Options shared_options(Options options) noexcept {
@@ -15531,10 +15711,12 @@ struct ending {
 // The members of a connection_group: a ring, and how a thread walks along it while others join and leave.
 //
 // Laws of this file:
-// - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
-//   its place in the ring is a link of its own.
+// - A member lies in its seat, so the ring has no memory of its own. It is looked at under the lock alone: its seat may move
+//   or go at any other time.
+// - No member is called under the lock, and none is waited for. A walk finds a member, takes a guard of it and lets go of
+//   the lock, in this order; its place in the ring is a link of its own.
 // - A new member is linked where every walk has passed: a walk ends, however many join meanwhile.
-// - The roll is shared by the group, its invitations and its members' seats. The last of them frees it.
+// - The roll is shared by the group, its invitations and its members. The last of them frees it.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -15558,22 +15740,50 @@ struct group_report {
 
 namespace detail {
 
-/// What a group asks of a member, through a weak handle: when the member is gone these do nothing.
+/// The Close with which a group ends its members.
+struct group_goodbye {
+    close_code code{};
+    std::uint8_t reason_size = 0;
+    char reason[max_close_reason];
+    duration within{};
+
+    template <class T>
+    void say(T& to) const {
+        const errc error = to.close(code, {reason, reason_size}, within);
+        if (error != errc::none && error != errc::closed) to.abort(error); // it ends in any case
+    }
+};
+
+/// What a group asks of a member of some type, through a weak handle: when the member is gone these do nothing. All but
+/// destroy() are called with the roll's lock held, and let go of it before they call the member.
+template <class Lock>
 struct group_calls {
-    errc (*send)(const std::byte* to, const shared_frame& frame);
-    errc (*close)(const std::byte* to, close_code code, std::string_view reason, duration within);
-    void (*abort)(const std::byte* to, errc why);
-    void (*ask_for_turn)(const std::byte* to);
+    /// `is_cut_off`: aborts it when it has no room.
+    errc (*send)(const std::byte* to, Lock& held, const shared_frame& frame, bool is_cut_off);
+    void (*close)(const std::byte* to, Lock& held, const group_goodbye& words);
+    void (*abort)(const std::byte* to, Lock& held, errc why);
+    void (*ask_for_turn)(const std::byte* to, Lock& held);
     void (*destroy)(std::byte* old) noexcept;
 };
 
 template <class Traits>
 class group_roll {
+public:
+    using lock = basic_spin_lock<Traits>;
+    using calls = group_calls<lock>;
+
+private:
+    /// What the members of one type have in common, so that a member has one word for it.
+    struct kind {
+        group_roll& roll;
+        const calls& by;
+        kind* next;
+    };
     /// In the ring: the head, members, and walks.
     struct link {
         link* before = this;
         link* after = this;
-        const bool is_member = false;
+        const kind* of = nullptr; ///< of a member
 
         void insert_before(link& place) noexcept {
             before = place.before;
@@ -15589,51 +15799,54 @@ class group_roll {
     using rep = duration::rep;
 
 public:
-    /// One membership. Its seat has a reference, and each walk that is about to call it.
+    /// One membership, or none. It belongs to a seat. What a walk asks of it, with the lock held, lets go of the lock.
     class member : link {
     public:
-        template <class Handle>
-        member(group_roll& roll, Handle handle, const group_calls& calls) noexcept
-            : link{.is_member = true}, roll_(roll), calls_(calls) {
-            static_assert(sizeof handle == sizeof handle_ && alignof(Handle) <= alignof(void*));
-            ::new (static_cast<void*>(handle_)) Handle(std::move(handle));
-        }
+        member() = default;
         member(const member&) = delete;
         member& operator=(const member&) = delete;
 
-        [[nodiscard]] group_roll& roll() const noexcept { return roll_; }
+        [[nodiscard]] bool is_in() const noexcept { return this->of != nullptr; }
+        /// Precondition of this and all of the following: is_in().
+        [[nodiscard]] group_roll& roll() const noexcept { return this->of->roll; }
 
-        errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
-        void abort(errc why) { calls_.abort(handle_, why); }
-        void ask_for_turn() { calls_.ask_for_turn(handle_); }
-        errc close(close_code code, std::string_view reason, duration within) {
-            return calls_.close(handle_, code, reason, within);
+        errc send(const shared_frame& frame, bool is_cut_off) {
+            return by().send(handle_, roll().lock_, frame, is_cut_off);
+        }
+        void abort(errc why) { by().abort(handle_, roll().lock_, why); }
+        /// Now, as the first begin_close() said, within what is left of the time.
+        void close(time_point now) {
+            const group_goodbye words = roll().goodbye_at(now);
+            close_at_.store(never, std::memory_order_relaxed);
+            by().close(handle_, roll().lock_, words);
+        }
+        /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
+        void close_later(time_point at, time_point now) {
+            // Otherwise the walk of the call that hurries finds what is set here.
+            if (roll().is_hurried_) return close(now);
+            if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
+            close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
+            by().ask_for_turn(handle_, roll().lock_);
+        }
+        /// Closes it if that was left to its loop and has not begun.
+        void close_if_put_off(time_point now) {
+            if (close_at() == no_deadline) return roll().lock_.unlock();
+            close(now);
         }
 
-        /// When its own loop is to close it.
+        /// When its own loop is to close it. Without the lock.
         [[nodiscard]] time_point close_at() const noexcept {
             return time_point(duration(close_at_.load(std::memory_order_acquire)));
-        }
-        /// True: it was to be closed, and the caller does it.
-        [[nodiscard]] bool take_close() noexcept {
-            return close_at_.exchange(never, std::memory_order_acq_rel) != never;
-        }
-
-        void drop() noexcept {
-            if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
         }
 
     private:
         friend group_roll;
         static constexpr rep never = no_deadline.time_since_epoch().count();
 
-        ~member() { calls_.destroy(handle_); }
+        [[nodiscard]] const calls& by() const noexcept { return this->of->by; }
 
-        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's tail padding
-        group_roll& roll_;
-        const group_calls& calls_;
         alignas(void*) std::byte handle_[sizeof(void*)];
-        typename Traits::template atomic<rep> close_at_{never};
+        typename Traits::template atomic<rep> close_at_{never}; ///< written under the lock
     };
 
     /// nullptr when there is no memory. One reference, the caller's.
@@ -15645,17 +15858,34 @@ public:
     group_roll(const group_roll&) = delete;
     group_roll& operator=(const group_roll&) = delete;
 
-    /// Links `fresh`, which has a reference to this from now on. False: the group closes.
-    [[nodiscard]] bool join(member& fresh) noexcept {
+    /// Makes `fresh` a member. Errors: closed, once the group closes; out_of_memory, for the first of its type.
+    template <class Handle>
+    [[nodiscard]] errc join(member& fresh, Handle handle, const calls& by) noexcept {
+        static_assert(sizeof handle == sizeof fresh.handle_ && alignof(Handle) <= alignof(void*));
+        const kind* const of = kind_of(by);
+        if (of == nullptr) return errc::out_of_memory;
         const scoped_hold hold(lock_);
-        if (is_closing_ || !present_.enter()) return false;
+        if (is_closing_ || !present_.enter()) return errc::closed;
         retain();
+        ::new (static_cast<void*>(fresh.handle_)) Handle(std::move(handle));
+        fresh.of = of;
         fresh.insert_before(*head_.after);
         ++report_.joined;
         ++report_.present;
-        return true;
+        return errc::none;
     }
-    /// The member's own end, with how its connection ended, if it did. Drops its references; this may be gone after it.
+    /// Puts `to`, which is in no group, in the place of `from`.
+    void move(member& from, member& to) noexcept {
+        const scoped_hold hold(lock_);
+        to.insert_before(from);
+        from.unlink();
+        to.of = std::exchange(from.of, nullptr);
+        // A handle is one pointer: it may be moved by its bytes.
+        std::memcpy(to.handle_, from.handle_, sizeof to.handle_);
+        to.close_at_.store(from.close_at_.exchange(member::never, std::memory_order_relaxed),
+                           std::memory_order_relaxed);
+    }
+    /// The member's own end, with how its connection ended, if it did. This may be gone after it.
     void leave(member& gone, const ending* how) noexcept {
         {
             const scoped_hold hold(lock_);
@@ -15663,13 +15893,15 @@ public:
             --report_.present;
             add(how);
         }
-        gone.drop();
+        gone.by().destroy(gone.handle_);
+        gone.of = nullptr;
+        gone.close_at_.store(member::never, std::memory_order_relaxed);
         present_.leave(); // those who wait for the last one go on
         drop();
     }
 
-    /// Calls visit(member&) for each member, without a lock. One that joins meanwhile is not visited; one that leaves may
-    /// still be.
+    /// Calls visit(member&) for each member, with the lock held: visit lets go of it. One that joins meanwhile is not visited;
+    /// one that leaves may still be.
     template <class Visit>
     void for_each(Visit visit) {
         walk steps(*this);
@@ -15689,8 +15921,9 @@ public:
             if (done_by < done_by_) done_by_ = done_by;
             is_hurried_ = is_closing_;
             if (begun.is_first) {
-                code_ = code;
-                reason_size_ = reason.copy(reason_, max_close_reason);
+                goodbye_.code = code;
+                goodbye_.reason_size =
+                    static_cast<std::uint8_t>(reason.copy(goodbye_.reason, max_close_reason));
                 is_closing_ = true;
             }
         }
@@ -15702,38 +15935,18 @@ public:
         const scoped_hold hold(lock_);
         return is_closing_;
     }
-    /// Closes a member, or one that came too late to be a member, as the first begin_close() said, within what is left of the
-    /// time.
+    /// Closes what came too late to be a member, as it closes members.
     template <class T>
-    void close(T& one, time_point now) {
-        char reason[max_close_reason];
-        std::size_t reason_size = 0;
-        close_code code{};
-        duration within{};
-        {
-            const scoped_hold hold(lock_);
-            code = code_;
-            reason_size = reason_size_;
-            std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline                    ? duration::zero() // no bound
-                     : done_by_ < deadline_after(now, shortest) ? shortest
-                                                                : done_by_ - now;
-        }
-        const errc error = one.close(code, {reason, reason_size}, within);
-        if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
+    void close(T& late, time_point now) {
+        lock_.lock();
+        const group_goodbye words = goodbye_at(now);
+        lock_.unlock();
+        words.say(late);
     }
-
-    /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
-    void close_later(member& one, time_point at, time_point now) {
-        if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
-        bool is_late = false;
-        {
-            const scoped_hold hold(lock_);
-            is_late = is_hurried_; // otherwise the walk of the call that hurries finds what is set here
-            if (!is_late) one.close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
-        }
-        if (is_late) return close(one, now);
-        one.ask_for_turn();
+    /// For the member's own loop, when close_at() has come. Another close may be first.
+    void close_in_turn(member& one, time_point now) {
+        lock_.lock();
+        one.close_if_put_off(now);
     }
 
     void count_full(std::uint64_t times) noexcept {
@@ -15763,48 +15976,56 @@ private:
         walk(const walk&) = delete;
         walk& operator=(const walk&) = delete;
         ~walk() {
-            drop_last();
-            while (at_ < count_) some_[at_++]->drop();
             const scoped_hold hold(roll_.lock_);
             this->unlink();
         }
 
-        /// The next member, which is kept until the next call; nullptr at the end.
+        /// The next member, with the lock held; nullptr at the end, without it.
         [[nodiscard]] member* next() noexcept {
-            drop_last();
-            if (at_ == count_) fetch();
-            return at_ == count_ ? nullptr : last_ = some_[at_++];
+            roll_.lock_.lock();
+            link* place = this->after;
+            while (place != &roll_.head_ && place->of == nullptr) place = place->after; // another walk
+            this->unlink();
+            if (place != &roll_.head_) {
+                this->insert_before(*place->after);
+                return static_cast<member*>(place);
+            }
+            this->insert_before(*place);
+            roll_.lock_.unlock();
+            return nullptr;
         }
 
     private:
-        /// How many are looked at in one go: the lock is held for no more than that.
-        static constexpr std::size_t most = 16;
-
-        void fetch() noexcept {
-            at_ = count_ = 0;
-            const scoped_hold hold(roll_.lock_);
-            link* place = this->after;
-            for (; place != &roll_.head_ && count_ < most; place = place->after) {
-                if (!place->is_member) continue; // another walk
-                some_[count_] = static_cast<member*>(place);
-                some_[count_++]->references_.fetch_add(1, std::memory_order_relaxed);
-            }
-            this->unlink();
-            this->insert_before(*place);
-        }
-        void drop_last() noexcept {
-            if (last_ != nullptr) std::exchange(last_, nullptr)->drop();
-        }
-
         group_roll& roll_;
-        member* last_ = nullptr;
-        member* some_[most];
-        std::size_t at_ = 0;
-        std::size_t count_ = 0;
     };
 
     group_roll() = default;
-    ~group_roll() = default;
+    ~group_roll() {
+        while (kinds_ != nullptr) delete std::exchange(kinds_, kinds_->next);
+    }
+
+    /// Lives as long as the roll. Two threads that come at once may make two of a type.
+    [[nodiscard]] const kind* kind_of(const calls& by) noexcept {
+        {
+            const scoped_hold hold(lock_);
+            for (const kind* each = kinds_; each != nullptr; each = each->next)
+                if (&each->by == &by) return each;
+        }
+        auto* const fresh = new (std::nothrow) kind{*this, by, nullptr};
+        if (fresh == nullptr) return nullptr;
+        const scoped_hold hold(lock_);
+        fresh->next = std::exchange(kinds_, fresh);
+        return fresh;
+    }
+
+    /// What is said at `now`. With the lock held.
+    [[nodiscard]] group_goodbye goodbye_at(time_point now) const noexcept {
+        group_goodbye words = goodbye_;
+        words.within = done_by_ == no_deadline                    ? duration::zero() // no bound
+                       : done_by_ < deadline_after(now, shortest) ? shortest
+                                                                  : done_by_ - now;
+        return words;
+    }
 
     void add(const ending* how) noexcept {
         if (how == nullptr) {
@@ -15824,14 +16045,13 @@ private:
         report_.messages_dropped += how->handled.messages_dropped;
     }
 
-    basic_spin_lock<Traits> lock_;
+    lock lock_;
     bool is_closing_ = false;
     bool is_hurried_ = false; ///< a second begin_close() came
-    close_code code_{};
-    char reason_[max_close_reason];
-    std::size_t reason_size_ = 0;
+    group_goodbye goodbye_;
     time_point done_by_ = no_deadline;
     link head_;
+    kind* kinds_ = nullptr;
     group_report report_;
     basic_rundown<Traits> present_;
     typename Traits::template atomic<std::uint32_t> references_{1};
@@ -15907,27 +16127,31 @@ errc send_to_member(T& to, const shared_frame& frame) {
     }
 }
 
-template <class T, class HandleTraits>
+template <class T, class HandleTraits, class Lock>
 struct calls_by {
     using handle = basic_weak_session<T, HandleTraits>;
 
-    static auto use(const std::byte* to) noexcept {
-        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
+    /// Takes a guard under the lock, and lets go of the lock: what is called is in no group's way.
+    static auto use(const std::byte* to, Lock& held) noexcept {
+        auto live = std::launder(reinterpret_cast<const handle*>(to))->try_use();
+        held.unlock();
+        return live;
     }
-    static constexpr group_calls table{
-        [](const std::byte* to, const shared_frame& frame) {
-            const auto live = use(to);
-            return live ? send_to_member(*live, frame) : errc::closed;
+    static constexpr group_calls<Lock> table{
+        [](const std::byte* to, Lock& held, const shared_frame& frame, bool is_cut_off) {
+            const auto live = use(to, held);
+            const errc answer = live ? send_to_member(*live, frame) : errc::closed;
+            if (answer == errc::queue_full && is_cut_off) live->abort(answer);
+            return answer;
         },
-        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
-            const auto live = use(to);
-            return live ? live->close(code, reason, within) : errc::closed;
+        [](const std::byte* to, Lock& held, const group_goodbye& words) {
+            if (const auto live = use(to, held)) words.say(*live);
         },
-        [](const std::byte* to, errc why) {
-            if (const auto live = use(to)) live->abort(why);
+        [](const std::byte* to, Lock& held, errc why) {
+            if (const auto live = use(to, held)) live->abort(why);
         },
-        [](const std::byte* to) {
-            if (const auto live = use(to)) live->ask_for_turn();
+        [](const std::byte* to, Lock& held) {
+            if (const auto live = use(to, held)) live->ask_for_turn();
         },
         [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
 };
@@ -15940,33 +16164,30 @@ template <class Traits>
 class basic_group_invitation;
 
 /// A member's place in a group. It belongs to the member's loop, is kept beside the connection or in it, and is not
-/// thread-safe. Move-only, 8 bytes; its destructor leaves the group. It may outlive the group.
+/// thread-safe. Move-only, 40 bytes, of no other memory; its destructor leaves the group. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_seat {
 public:
     /// In no group.
     basic_group_seat() = default;
-    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
+    basic_group_seat(basic_group_seat&& other) noexcept { take_over(other); }
     basic_group_seat& operator=(basic_group_seat&& other) noexcept {
         if (this != &other) {
             leave();
-            member_ = std::exchange(other.member_, nullptr);
+            take_over(other);
         }
         return *this;
     }
     ~basic_group_seat() { leave(); }
 
-    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const noexcept { return member_.is_in(); }
 
     /// Call it in each turn of the member's loop: closes the member if that is due. O(1): a load.
     void tick(time_point now) {
-        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
-            member_->roll().close(*member_, now);
+        if (now >= member_.close_at() && member_.is_in()) member_.roll().close_in_turn(member_, now);
     }
     /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
-    [[nodiscard]] time_point deadline() const noexcept {
-        return member_ == nullptr ? no_deadline : member_->close_at();
-    }
+    [[nodiscard]] time_point deadline() const noexcept { return member_.close_at(); }
 
     /// The connection ended: its numbers are added to the group's. Does nothing if it has left before.
     void leave(const ending& how) noexcept { leave(&how); }
@@ -15977,27 +16198,25 @@ private:
     friend basic_connection_group<Traits>;
     friend basic_group_invitation<Traits>;
     using roll = detail::group_roll<Traits>;
-    using member = typename roll::member;
 
-    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
     template <group_member T, class HandleTraits>
     [[nodiscard]] static result<basic_group_seat>
     take(roll& in, basic_weak_session<T, HandleTraits> connection) noexcept {
+        using calls = detail::calls_by<T, HandleTraits, typename roll::lock>;
         if (connection.is_expired()) return errc::closed;
-        auto* fresh =
-            new (std::nothrow) member(in, std::move(connection), detail::calls_by<T, HandleTraits>::table);
-        if (fresh == nullptr) return errc::out_of_memory;
-        if (in.join(*fresh)) return basic_group_seat(fresh);
-        fresh->drop();
-        return errc::closed;
+        basic_group_seat fresh;
+        const errc error = in.join(fresh.member_, std::move(connection), calls::table);
+        if (error != errc::none) return error;
+        return fresh;
+    }
+    void take_over(basic_group_seat& other) noexcept {
+        if (other.member_.is_in()) other.member_.roll().move(other.member_, member_);
     }
     void leave(const ending* how) noexcept {
-        if (member_ == nullptr) return;
-        member& gone = *std::exchange(member_, nullptr);
-        gone.roll().leave(gone, how);
+        if (member_.is_in()) member_.roll().leave(member_, how);
     }
 
-    member* member_ = nullptr;
+    typename roll::member member_;
 };
 
 /// The right to join a group later, for a connection during its handshake. Until it joins, the group neither sends to it, nor
@@ -16045,7 +16264,8 @@ private:
 };
 
 /// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
-/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
+/// loop that a member needs. Its members may outlive it. One allocation, and one for each type
+/// of members; none for a member.
 template <class Traits>
 class basic_connection_group {
     using roll = detail::group_roll<Traits>;
@@ -16095,12 +16315,11 @@ public:
         if (!frame) return {.error = errc::raw_frame_malformed};
         if (roll_ == nullptr) return sum;
         roll_->for_each([&](member& each) {
-            const errc answer = each.send(frame);
+            const errc answer = each.send(frame, policy_ == when_member_full::disconnect);
             if (answer == errc::none) {
                 ++sum.accepted;
             } else if (answer == errc::queue_full) {
                 ++sum.full;
-                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
             } else if (answer != errc::closed && sum.refused++ == 0) {
                 sum.error = answer;
             }
@@ -16124,9 +16343,7 @@ public:
         const time_point now = Traits::clock::now();
         const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
         if (!begun.is_first) {
-            roll_->for_each([&](member& each) {
-                if (each.take_close()) roll_->close(each, now);
-            });
+            roll_->for_each([&](member& each) { each.close_if_put_off(now); });
             return errc::closed;
         }
         if (within != duration::zero() && spread > within / 2) spread = within / 2;
@@ -16158,9 +16375,9 @@ private:
         time_point begin = now;
         roll_->for_each([&](member& each) {
             if (begin <= now) {
-                roll_->close(each, now);
+                each.close(now);
             } else {
-                roll_->close_later(each, begin, now);
+                each.close_later(begin, now);
             }
             if (step > duration::zero()) begin = deadline_after(begin, step);
         });
@@ -16827,6 +17044,26 @@ consteval void check_opening_hooks() noexcept {
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/endpoint/detail/cancelled_write.hpp
+// A write in flight that was cancelled and stands all the same: when the disconnect() ends it.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct cancelled_write {
+    time_point cut_by = no_deadline;
+
+    /// Whether it stands; `by` is the bound of one that stands from now on. What it answers is `stands`.
+    constexpr bool note(bool stands, time_point by) noexcept {
+        if (!stands || cut_by == no_deadline) cut_by = stands ? by : no_deadline;
+        return stands;
+    }
+};
+
+/// In its place where a write does not outlive its call.
+struct whole_writes {};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/detail/compression.hpp
 // A handler's member `compression`: the room deflate/ has a type for it, permessage_deflate, which this room does not know.
 //
@@ -16975,15 +17212,15 @@ public:
         code_ = code;
     }
     void handler_still_runs() noexcept { handler_still_runs_ = true; }
-    /// The writer accepted a PING or a PONG of the endpoint's own.
-    void count_control() noexcept { ++control_frames_; }
 
-    [[nodiscard]] ending how(const drain_report& written, const inbox_report& handled) const noexcept {
+    /// `control_frames`: without the Close.
+    [[nodiscard]] ending how(std::uint64_t control_frames, const drain_report& written,
+                             const inbox_report& handled) const noexcept {
         ending how{.reason = reason_,
                    .code = code_,
                    .peer_closed = peer_closed_,
                    .handler_still_runs = handler_still_runs_,
-                   .control_frames = control_frames_,
+                   .control_frames = control_frames,
                    .written = written,
                    .handled = handled};
         if (how.reason == errc::none)
@@ -16994,11 +17231,10 @@ public:
     }
 
 private:
-    std::uint64_t control_frames_ = 0;
-    errc reason_ = errc::none;
     close_code code_ = close_code::abnormal;
-    bool peer_closed_ = false;
-    bool handler_still_runs_ = false;
+    errc reason_ = errc::none;
+    bool peer_closed_ : 1 = false;
+    bool handler_still_runs_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17037,9 +17273,6 @@ private:
 
 // ---- wsolo/endpoint/detail/input_rates.hpp
 // The rates that an endpoint's input is held to, where there are any.
-//
-// Laws of this file:
-// - Without a rate it is a null pointer, and asks nothing.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -17047,41 +17280,195 @@ class input_rates {
 public:
     enum class kind : std::uint8_t { messages, bytes, control_frames };
 
-    input_rates(const reading_rate& bound, time_point start) noexcept {
-        if (is_wanted(bound)) limits_.reset(new (std::nothrow) limits(bound, start));
-    }
+    constexpr input_rates(const reading_rate& bound, time_point start) noexcept
+        : messages_(bound.messages, start),
+          bytes_(bound.bytes, start),
+          control_frames_(bound.control_frames, start) {}
 
-    /// Of the bound that it was made with. False: there was no memory for it.
-    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
-        return limits_ != nullptr || !is_wanted(bound);
-    }
-
-    /// False: it comes faster than it may.
-    [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
-        return !limits_ || take_of(of, count, now);
-    }
-
-private:
-    [[gnu::noinline]] bool take_of(kind of, std::uint64_t count, time_point now) noexcept {
-        rate_limit& limit = of == kind::messages ? limits_->messages
-                            : of == kind::bytes  ? limits_->bytes
-                                                 : limits_->control_frames;
-        return limit.take(count, now);
-    }
-
-    struct limits {
-        limits(const reading_rate& bound, time_point start) noexcept
-            : messages(bound.messages, start),
-              bytes(bound.bytes, start),
-              control_frames(bound.control_frames, start) {}
-        rate_limit messages, bytes, control_frames;
-    };
-
-    static bool is_wanted(const reading_rate& bound) noexcept {
+    /// Whether there is one.
+    [[nodiscard]] static constexpr bool are_wanted(const reading_rate& bound) noexcept {
         return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
     }
 
-    owned<limits> limits_;
+    /// False: it comes faster than it may.
+    [[nodiscard]] constexpr bool take(kind of, std::uint64_t count, time_point now) noexcept {
+        rate_limit& limit = of == kind::messages ? messages_ : of == kind::bytes ? bytes_ : control_frames_;
+        return limit.take(count, now);
+    }
+
+private:
+    rate_limit messages_, bytes_, control_frames_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/kept_input.hpp
+// Input that an endpoint received while it was held back, until it reads on.
+//
+// Laws of this file:
+// - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
+// - Its memory is freed when its last byte was read.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class kept_input {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    /// What was not read. Valid until the next call that changes it.
+    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
+
+    /// False when there is no memory; nothing changed.
+    [[nodiscard]] bool append(const_bytes more) noexcept {
+        if (at_ > bytes_.size() / 2) {
+            byte_buffer fresh;
+            if (!fresh.append(view())) return false;
+            bytes_ = std::move(fresh);
+            at_ = 0;
+        }
+        return bytes_.append(more);
+    }
+    /// All but the last `left` bytes were read.
+    void keep_last(std::size_t left) noexcept {
+        if (left == 0) return release();
+        at_ = bytes_.size() - left;
+    }
+    void release() noexcept {
+        bytes_.release();
+        at_ = 0;
+    }
+
+private:
+    byte_buffer bytes_;
+    std::size_t at_ = 0; ///< the first byte that was not read
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/owed_close.hpp
+// The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
+//
+// Laws of this file:
+// - Owed is a reply to the peer's Close or to what it broke, or a Close of this side's for an error. The first one stands.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class owed_close {
+public:
+    /// What leaves: the reply or, for an error, a Close that says so.
+    struct what {
+        std::optional<control_frame> reply;
+        errc error = errc::none;
+    };
+
+    void owe(const control_frame& reply, time_point by) noexcept { owe({reply, errc::none}, by); }
+    void owe(errc why, time_point by) noexcept { owe({std::nullopt, why}, by); }
+
+    [[nodiscard]] bool is_owed() const noexcept { return owed_.has_value(); }
+    [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
+        return is_owed() && (messages_are_over || now >= by_);
+    }
+    /// When it leaves at the latest.
+    [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
+    /// Precondition: it is owed.
+    [[nodiscard]] what take() noexcept { return *detail::exchange(owed_, std::nullopt); }
+
+private:
+    void owe(const what& next, time_point by) noexcept {
+        if (is_owed()) return;
+        owed_ = next;
+        by_ = by;
+    }
+
+    std::optional<what> owed_;
+    time_point by_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/extras.hpp
+// What few endpoints need, and most of these not for long, in one block: the rates of its input, what came while reading was held
+// back, and the Close that it owes.
+//
+// Laws of this file:
+// - While none of them is there it is a null pointer, and asks nothing. Rates stay; the others take memory until they are over.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Belongs to the loop's thread.
+class extras {
+public:
+    extras(const reading_rate& bound, time_point start) noexcept {
+        if (input_rates::are_wanted(bound)) block_.reset(new (std::nothrow) block(bound, start));
+    }
+
+    /// Whether none of them is there.
+    [[nodiscard]] bool are_none() const noexcept { return block_ == nullptr; }
+
+    // ---- rates
+
+    /// Of the bound that it was made with. False: there was no memory for it.
+    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+        return block_ != nullptr || !input_rates::are_wanted(bound);
+    }
+    /// False: it comes faster than it may.
+    [[nodiscard]] bool is_in_rate(input_rates::kind of, std::uint64_t count, time_point now) noexcept {
+        return !block_ || block_->rates.take(of, count, now);
+    }
+
+    // ---- kept input: kept_input's functions
+
+    [[nodiscard]] bool keeps() const noexcept { return kept_size() != 0; }
+    [[nodiscard]] std::size_t kept_size() const noexcept { return block_ ? block_->kept.size() : 0; }
+    [[nodiscard]] mutable_bytes kept() noexcept { return block_ ? block_->kept.view() : mutable_bytes(); }
+    [[nodiscard]] bool keep(const_bytes more) noexcept { return has_memory() && block_->kept.append(more); }
+    void keep_last(std::size_t left) noexcept {
+        if (block_) block_->kept.keep_last(left);
+        tidy();
+    }
+
+    // ---- the Close: owed_close's functions
+
+    /// False: there was no memory, so that it can't wait.
+    template <class What>
+    [[nodiscard]] bool owe(const What& what, time_point by) noexcept {
+        if (!has_memory()) return false;
+        block_->owed.owe(what, by);
+        return true;
+    }
+    [[nodiscard]] bool is_close_due(bool messages_are_over, time_point now) const noexcept {
+        return block_ && block_->owed.is_due(messages_are_over, now);
+    }
+    [[nodiscard]] time_point close_deadline() const noexcept {
+        return block_ ? block_->owed.deadline() : no_deadline;
+    }
+    /// Precondition: one is due.
+    [[nodiscard]] owed_close::what take_close() noexcept {
+        const owed_close::what due = block_->owed.take();
+        tidy();
+        return due;
+    }
+
+private:
+    struct block {
+        block(const reading_rate& bound, time_point start) noexcept : rates(bound, start), has_rates(true) {}
+        block() noexcept : block({}, {}) { has_rates = false; }
+
+        input_rates rates;
+        kept_input kept;
+        owed_close owed;
+        bool has_rates;
+    };
+
+    [[nodiscard]] bool has_memory() noexcept {
+        if (!block_) block_.reset(new (std::nothrow) block);
+        return block_ != nullptr;
+    }
+    void tidy() noexcept {
+        if (block_ && !block_->has_rates && block_->kept.empty() && !block_->owed.is_owed()) block_.reset();
+    }
+
+    owned<block> block_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17135,6 +17522,8 @@ public:
         return true;
     }
 
+    /// Whether a message or a frame is under way.
+    [[nodiscard]] bool is_unfinished() const noexcept { return unfinished_ != nullptr; }
     /// basic_reader's functions of these names.
     [[nodiscard]] bool open() const noexcept { return !is_over_; }
     [[nodiscard]] time_point tick(time_point now) noexcept {
@@ -17162,54 +17551,6 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/kept_input.hpp
-// Input that an endpoint received while it was held back, until it reads on.
-//
-// Laws of this file:
-// - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory is freed when its last byte was read. While there is none it is a null pointer.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class kept_input {
-public:
-    [[nodiscard]] std::size_t size() const noexcept { return kept_ ? kept_->bytes.size() - kept_->at : 0; }
-    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-    /// What was not read. Valid until the next call that changes it.
-    [[nodiscard]] mutable_bytes view() noexcept {
-        return kept_ ? kept_->bytes.view().subspan(kept_->at) : mutable_bytes();
-    }
-
-    /// False when there is no memory; nothing changed.
-    [[nodiscard]] bool append(const_bytes more) noexcept {
-        if (!kept_) kept_.reset(new (std::nothrow) kept);
-        if (!kept_) return false;
-        if (kept_->at > kept_->bytes.size() / 2) {
-            byte_buffer fresh;
-            if (!fresh.append(view())) return false;
-            kept_->bytes = std::move(fresh);
-            kept_->at = 0;
-        }
-        return kept_->bytes.append(more);
-    }
-    /// All but the last `left` bytes were read.
-    void keep_last(std::size_t left) noexcept {
-        if (left == 0) return release();
-        kept_->at = kept_->bytes.size() - left;
-    }
-    void release() noexcept { kept_.reset(); }
-
-private:
-    struct kept {
-        byte_buffer bytes;
-        std::size_t at = 0; ///< the first byte that was not read
-    };
-
-    owned<kept> kept_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/endpoint/detail/lazy_deadline.hpp
 // The deadline that a loop is told. A timer that fires too early costs one call; a timer that moved with every message would
 // cost one call each.
@@ -17226,8 +17567,11 @@ public:
         return told_;
     }
 
+    /// Told last.
+    [[nodiscard]] constexpr time_point told() const noexcept { return told_; }
+
 private:
-    time_point told_ = no_deadline;
+    time_point told_ = (time_point::min)(); ///< none yet: as one that has passed
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17257,6 +17601,9 @@ public:
     [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
     [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
 
+    /// Whether it waits for nothing but the heartbeat's deadline.
+    [[nodiscard]] bool is_quiet(time_point now) const noexcept { return !is_ending_ && beat_.is_quiet(now); }
+
     /// The end, for an event of it: which begins it.
     [[nodiscard]] stream_end& end(role self, const end_options& options) noexcept {
         if (!is_ending_) ::new (static_cast<void*>(&end_)) stream_end(self, options);
@@ -17270,6 +17617,10 @@ public:
     [[nodiscard]] bool is_waiting() const noexcept { return is_ending_ && end_.is_waiting(); }
     [[nodiscard]] bool wants_input() const noexcept { return !is_ending_ || end_.wants_input(); }
     [[nodiscard]] bool missed_close() const noexcept { return is_ending_ && end_.missed_close(); }
+    /// Since when it is waited for a sign of life, while it is.
+    [[nodiscard]] time_point waiting_since() const noexcept {
+        return is_ending_ ? end_.waiting_since() : beat_.waiting_since();
+    }
     /// When there is something to do, of whichever it is.
     [[nodiscard]] time_point deadline() const noexcept {
         return is_ending_ ? end_.deadline() : beat_.deadline();
@@ -17331,13 +17682,14 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
-/// refuse, handler. `HandlesHere`: by the loop itself.
+/// Part of an endpoint, `Whole`, whose rules_ it asks, and which it calls by functions of these names: wants_messages,
+/// ask_for_work, wake_or_abort, refuse, handler. `HandlesHere`: by the loop itself.
 template <class Whole, class Handler, class Traits, bool HandlesHere>
 class message_handling {
     struct inbox_hook {
         Whole* whole;
         bool operator()() const { return whole->ask_for_work(); }
+        const inbox_bounds& bounds() const noexcept { return whole->rules_->handling; }
         void on_resume() const noexcept { whole->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
     };
@@ -17357,17 +17709,18 @@ public:
     static constexpr bool is_choosy = requires(Handler& handler) { handler.wants_message(); };
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
-    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+    explicit message_handling(Whole& whole) : inbox_(inbox_hook{&whole}) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    /// Messages that came here; each has a number, also one that there was no memory for.
+    [[nodiscard]] std::uint64_t numbered() const noexcept { return numbers_.snapshot(); }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
     [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
 
     // ---- the loop's
 
     /// The messages of one read, which may go the short road.
-    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    [[nodiscard]] run_type begin_read(std::size_t quantum) noexcept { return run_type(inbox_, quantum); }
     /// A message was read; its `payload` lies in `own`, or, where that is empty, where it was read. queue_full: the handler
     /// was told. closed: no more are wanted. Other errors: it could not be queued, so none after it may.
     errc take(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own,
@@ -17376,7 +17729,7 @@ public:
             if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
         const std::size_t size = payload.size();
-        if (!keep(payload, own)) return errc::out_of_memory;
+        if (!keep(payload, own)) return pass_over();
         item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
@@ -17395,10 +17748,11 @@ public:
 
     /// Handles what is queued, up to the quantum.
     void handle_some(Whole& whole) {
+        const std::size_t quantum = whole.rules_->handle_quantum;
         const auto each = [&](item&& next) {
             return handle(whole, next.take_ticket().take(), next.take_message());
         };
-        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum));
     }
 
     // ---- any thread's
@@ -17423,13 +17777,18 @@ private:
         own.shrink();
         return true;
     }
+    /// There is no memory for a message: its number is abandoned, as that of any which the inbox refuses.
+    errc pass_over() noexcept {
+        numbers_.abandon(numbers_.issue());
+        return errc::out_of_memory;
+    }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
         if constexpr (takes_lent<Handler, Whole>) {
             lend(whole, is_text, payload, run);
         } else {
             const std::size_t size = payload.size();
-            if (!keep(payload, own)) return errc::out_of_memory;
+            if (!keep(payload, own)) return pass_over();
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });
@@ -17470,53 +17829,10 @@ private:
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
     [[no_unique_address]] barrier_type
-        numbers_; // [[no_unique_address]]: the next two lie in its tail padding
+        numbers_; // [[no_unique_address]]: the next one lies in its tail padding
     atomic<bool> are_over_{false};
-    const std::uint32_t quantum_;
-    inbox_type inbox_; // the last: where its end was still to be made, its destructor tells the others
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/owed_close.hpp
-// The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
-//
-// Laws of this file:
-// - Owed is a reply to the peer's Close or to what it broke, or a Close of this side's for an error. The first one stands.
-// - A reply takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class owed_close {
-public:
-    /// False: there was no memory, and it is to be answered now.
-    [[nodiscard]] bool owe(const control_frame& reply, time_point by) noexcept {
-        if (is_owed()) return true;
-        by_ = by;
-        reply_.reset(new (std::nothrow) control_frame(reply));
-        return reply_ != nullptr;
-    }
-    void owe(errc why, time_point by) noexcept {
-        if (is_owed()) return;
-        by_ = by;
-        error_ = why;
-    }
-
-    [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
-        return is_owed() && (messages_are_over || now >= by_);
-    }
-    /// When it leaves at the latest.
-    [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
-
-    [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] errc take_error() noexcept { return detail::exchange(error_, errc::none); }
-
-private:
-    [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
-
-    owned<control_frame> reply_;
-    time_point by_ = no_deadline;
-    errc error_ = errc::none;
+    /// The last: where its end was still to be made, its destructor tells the others.
+    [[no_unique_address]] inbox_type inbox_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17525,17 +17841,23 @@ private:
 // What an endpoint has received, counted.
 //
 // Laws of this file:
+// - Every message has a number in the barrier: those that are no text are binary.
 // - Bytes are those of payloads, as a handler sees them: of a compressed message after it was inflated.
 // - Control frames are counted modulo 2^32, because there are very many endpoints.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 struct received_counts {
-    std::uint64_t texts = 0, binaries = 0, bytes = 0;
+    std::uint64_t texts = 0, bytes = 0;
     std::uint32_t pings = 0, pongs = 0;
 
-    [[nodiscard]] constexpr endpoint_counters with(std::uint64_t sends_refused) const noexcept {
-        return {texts, binaries, bytes, pings, pongs, sends_refused};
+    constexpr void add(bool is_text, std::uint64_t size) noexcept {
+        texts += is_text ? 1U : 0U;
+        bytes += size;
+    }
+    [[nodiscard]] constexpr endpoint_counters with(std::uint64_t messages,
+                                                   std::uint64_t sends_refused) const noexcept {
+        return {texts, messages - texts, bytes, pings, pongs, sends_refused};
     }
 };
 
@@ -17582,7 +17904,7 @@ private:
 //
 // Laws of this file:
 // - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
-//   dead peer may still take.
+//   dead peer may still take. When that was the caller knows: it waits since then.
 // - What the system only holds (the transport's unsent(), where it has one) the peer has not taken.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -17600,26 +17922,28 @@ template <class Transport>
     }
 }
 
+/// The same of a writer.
+template <class Writer>
+[[nodiscard]] std::uint64_t bytes_taken(Writer& out) {
+    return bytes_taken(out.report().bytes_written, out.connection());
+}
+
 /// `taken`: bytes_taken().
 class taken_meter {
 public:
     /// From here on it counts.
-    constexpr void start(std::uint64_t taken, time_point now) noexcept {
-        taken_ = taken;
-        at_ = now;
-    }
-    /// Whether the peer took bytes since then, fast enough; then it counts from here.
-    constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, time_point now) noexcept {
+    constexpr void start(std::uint64_t taken) noexcept { taken_ = taken; }
+    /// Whether the peer took bytes since then, `waited` ago, fast enough; then it counts from here.
+    constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, duration waited) noexcept {
         const auto bytes = static_cast<std::int64_t>(taken - taken_);
-        const double seconds = seconds_of(now - at_);
+        const double seconds = seconds_of(waited);
         if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate) return false;
-        start(taken, now);
+        start(taken);
         return true;
     }
 
 private:
     std::uint64_t taken_ = 0;
-    time_point at_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17758,6 +18082,7 @@ class endpoint {
     struct writer_hook {
         endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
+        [[nodiscard]] const detail::writer_rules& rules() const noexcept { return self->rules_->writing; }
     };
 
     using anchor = basic_session_anchor<endpoint, Traits>;
@@ -17773,10 +18098,6 @@ class endpoint {
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
-    struct cancelled_write {
-        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
-    };
-    struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
     friend handling;
@@ -17829,7 +18150,7 @@ public:
             take(received, now);
             handle_here();
         }
-        return settle(now);
+        return settle(now, is_nothing_due(now));
     }
 
     /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
@@ -17957,10 +18278,12 @@ public:
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection(); }
-    [[nodiscard]] endpoint_counters counters() const noexcept { return received_.with(room_.refusals()); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        return received_.with(messages_.numbered(), room_.refusals());
+    }
     /// Complete once `finished`. The loop's.
     [[nodiscard]] ending how_it_ended() const noexcept {
-        return ending_.how(out_.report(), messages().report());
+        return ending_.how(control_frames_, out_.report(), messages().report());
     }
 
 private:
@@ -17974,11 +18297,11 @@ private:
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
         : rules_(options),
           life_(options.beating, Traits::clock::now()),
-          rates_(options.rate, Traits::clock::now()),
+          extras_(options.rate, Traits::clock::now()),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          messages_(*this, options.handling, options.handle_quantum),
+          messages_(*this),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const bool has_rules(rules_);
@@ -17988,7 +18311,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !has_rules || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !extras_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -18018,13 +18341,13 @@ private:
     void take(mutable_bytes received, time_point now) {
         if (life_.is_discarding()) return end().on_discarded(received.size());
         if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
-        if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
+        if (extras_.keeps() || is_held_back()) return keep(received, !is_listening_, now);
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
-        auto run = messages_.begin_read();
+        auto run = messages_.begin_read(rules_->handle_quantum);
         mutable_bytes left;
         const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
         if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {
@@ -18040,7 +18363,7 @@ private:
     template <class Events>
     mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
         for (const event& each : found) {
-            meet(each, run, now);
+            each.kind() == event_kind::message ? deliver(each, run, now) : meet(each, now);
             ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
             if (is_held_back() || run.is_used_up()) return found.unread();
@@ -18054,12 +18377,12 @@ private:
 
     /// No more than one receive() brings, if the loop listens.
     [[gnu::noinline]] void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
-        const bool is_too_much = kept_.size() + bytes.size() > messages().max_bytes();
+        const bool is_too_much = extras_.kept_size() + bytes.size() > messages().max_bytes();
         const errc error = is_unasked && is_too_much ? errc::inbox_overflow
-                           : kept_.append(bytes)     ? errc::none
+                           : extras_.keep(bytes)     ? errc::none
                                                      : errc::out_of_memory;
         if (error == errc::none) return;
-        kept_.release();
+        extras_.keep_last(0);
         stop_reading(error, now);
     }
     /// What follows is not looked at: there is a gap, or no more is wanted.
@@ -18067,24 +18390,24 @@ private:
         has_stopped_reading_ = true;
         end().on_unreadable(now);
         end_messages();
-        owe_end(why, now);
+        owe_end(why);
     }
     /// False: it comes faster than it may, and that was the end of reading.
     bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
-        if (rates_.take(which, count, now)) return true;
+        if (extras_.is_in_rate(which, count, now)) return true;
         stop_reading(errc::rate_exceeded, now);
         return false;
     }
 
     void take_rest(time_point now) {
-        if (kept_.empty() || is_held_back()) return;
-        kept_.keep_last(read(kept_.view(), now).size());
-        if (kept_.empty() && input_is_over_) end_reading(now);
+        if (!extras_.keeps() || is_held_back()) return;
+        extras_.keep_last(read(extras_.kept(), now).size());
+        if (!extras_.keeps() && input_is_over_) end_reading();
     }
 
-    void meet(const event& found, typename handling::run_type& run, time_point now) {
+    [[gnu::noinline]] void meet(const event& found, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, run, now);
+        case event_kind::message:
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -18123,11 +18446,10 @@ private:
 
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? received_.texts : received_.binaries);
         if constexpr (handling::has_short_road && detail::takes_lent<Handler, endpoint> &&
                       !detail::compresses<Handler>) {
             if (run.can_handle()) { // the usual case on its own
-                received_.bytes += found.payload().size();
+                received_.add(found.is_text(), found.payload().size());
                 return messages_.lend(*this, found.is_text(), found.payload(), run);
             }
         }
@@ -18137,10 +18459,10 @@ private:
         const_bytes payload = found.payload();
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
-            return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
-        received_.bytes += payload.size();
+            return error == errc::out_of_memory ? lose(error) : stop_reading(error, now);
+        received_.add(found.is_text(), payload.size());
         const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
-        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
+        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error);
     }
     /// The inbox did not let it in.
     void refuse([[maybe_unused]] message&& refused) {
@@ -18148,27 +18470,27 @@ private:
             guard([&] { handler_.on_refused(*this, std::move(refused)); });
     }
 
-    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
-    /// itself says otherwise.
-    void lose(errc why, time_point now) {
+    /// A message could not be queued, so none after it is. Those before it are handled, unless the inbox says otherwise.
+    void lose(errc why) {
         handled().close(why);
         end_messages();
-        owe_end(why, now);
+        owe_end(why);
     }
 
     void end_input(errc why, time_point now) {
-        if (std::exchange(input_is_over_, true)) return;
+        if (input_is_over_) return;
+        input_is_over_ = true;
         input_error_ = why;
         end().on_input_over(now);
-        if (kept_.empty()) end_reading(now);
+        if (!extras_.keeps()) end_reading();
         if (why != errc::none) abort_output(why);
     }
     /// The stream is over, and all of it was read.
-    void end_reading(time_point now) {
+    void end_reading() {
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owe_end(errc::connection_lost, now);
+            if (input_error_ == errc::none) owe_end(errc::connection_lost);
         }
         end_messages();
     }
@@ -18226,7 +18548,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
-        if (error == errc::none && reply.op() != opcode::close) ending_.count_control();
+        if (error == errc::none && reply.op() != opcode::close) ++control_frames_;
         if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
             return in_.note_close_sent();
         if (error != errc::none) fail(error);
@@ -18248,51 +18570,62 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
+        if (!reply || owed_end_ != errc::none) return;
+        if (!extras_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
     }
-    void owe_end(errc why, time_point now) {
+    void owe_end(errc why) {
         ending_.blame(why);
-        owed_.owe(why, deadline_after(now, close_timeout()));
+        if (owed_end_ == errc::none) owed_end_ = why;
     }
     void answer_close(time_point now) {
-        if (!owed_.is_due(messages_.are_over(), now)) return;
-        if (const auto reply = owed_.take_reply()) answer(*reply);
-        const errc why = owed_.take_error();
-        if (why == errc::connection_lost) {
-            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
-        } else if (why != errc::none) {
-            fail(why);
-        }
+        if (owed_end_ != errc::none) owe_by(now);
+        if (!extras_.is_close_due(messages_.are_over(), now)) return;
+        const auto due = extras_.take_close();
+        due.reply ? answer(*due.reply) : close_for(due.error);
+    }
+    [[gnu::noinline]] void owe_by(time_point now) {
+        const bool can_wait = extras_.owe(owed_end_, deadline_after(now, close_timeout()));
+        if (!can_wait && !messages_.are_over()) return; // it is tried again
+        const errc why = std::exchange(owed_end_, errc::none);
+        if (!can_wait) close_for(why);
+    }
+    void close_for(errc why) {
+        if (why != errc::connection_lost) return fail(why);
+        static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
     }
 
     // ---- the turn's end
 
-    endpoint_wants settle(time_point now) {
+    /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
+    [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
+        return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
+               life_.is_quiet(now) && !in_.is_unfinished() && extras_.are_none() && owed_end_ == errc::none &&
+               !is_closing_.load(std::memory_order_relaxed) && !messages().is_closed();
+    }
+
+    endpoint_wants settle(time_point now, bool is_early = false) {
         if (is_finished_) return {.read = false, .finished = true};
-        {
+        if (!is_early) {
             const in_the_turn inside(*this);
             if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
-            judge_age(now);
+            if (!is_listening_) in_.note_not_listening(now);
+            if (in_.tick(now) <= now) static_cast<void>(read({}, now));
             keep_alive(now);
             answer_close(now);
         }
         pump(now);
-        if (step_end(now)) return finish();
+        if ((writer_is_over_ || life_.is_gone()) && step_end(now)) return finish();
         work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = life_.wants_input() && (life_.is_discarding() || (kept_.empty() && !is_held_back()));
-        return {
-            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
-    }
-
-    void judge_age(time_point now) {
-        if (!is_listening_) in_.note_not_listening(now);
-        if (in_.tick(now) <= now) static_cast<void>(read({}, now));
+        is_listening_ =
+            life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
+        const time_point due = is_early && is_nothing_due(now) ? told_deadline_.told() : earliest(now);
+        return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
 
     void keep_alive(time_point now) {
@@ -18304,7 +18637,7 @@ private:
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
-            if (error == errc::none) ending_.count_control();
+            if (error == errc::none) ++control_frames_;
             if (error == errc::closed) beat->on_closing();
             if (error != errc::none) beat->on_ping_dropped(now);
         }
@@ -18316,11 +18649,8 @@ private:
             abort_output(errc::pong_timeout);
         }
     }
-    [[nodiscard]] std::uint64_t bytes_taken() {
-        return detail::bytes_taken(out_.report().bytes_written, out_.connection());
-    }
     [[nodiscard]] bool has_peer_taken(time_point now) {
-        return taken_.has_moved(bytes_taken(), out_.min_rate(), now);
+        return taken_.has_moved(detail::bytes_taken(out_), out_.min_rate(), now - life_.waiting_since());
     }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
@@ -18328,9 +18658,8 @@ private:
         auto& whole = *static_cast<endpoint*>(context);
         auto* const beat = whole.life_.beat();
         if (beat == nullptr) return;
-        const time_point now = Traits::clock::now();
-        whole.taken_.start(whole.bytes_taken(), now);
-        beat->on_ping_written(now);
+        whole.taken_.start(detail::bytes_taken(whole.out_));
+        beat->on_ping_written(Traits::clock::now());
     }
 
     void pump(time_point now) {
@@ -18347,12 +18676,10 @@ private:
         tell_room();
         if (!writer_is_over_) return;
         const drain_report report = out_.report();
-        taken_.start(bytes_taken(), now);
-        if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
-            end().on_abort();
-        } else {
-            end().on_output_over(how == end_of_write::drained, now);
-        }
+        taken_.start(detail::bytes_taken(out_));
+        const end_of_write how = end_as(report);
+        how == end_of_write::aborted ? end().on_abort()
+                                     : end().on_output_over(how == end_of_write::drained, now);
         ending_.blame(report.reason);
     }
     void give_room(bool is_idle) { // to messages that unsent replies hold back
@@ -18366,9 +18693,7 @@ private:
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
         const bool stands = is_in_flight && out_.is_write_cancelled();
-        if (!stands) cancelled_.cut_by = no_deadline;
-        if (!stands) return;
-        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, close_timeout());
+        if (!cancelled_.note(stands, deadline_after(now, close_timeout()))) return;
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
         if (now >= cancelled_.cut_by || is_aborted) end().on_abort();
         wait_by_ = life_.is_gone() ? no_deadline : cancelled_.cut_by;
@@ -18393,8 +18718,7 @@ private:
     }
 
     /// True: it is over.
-    bool step_end(time_point now) {
-        if (!writer_is_over_ && !life_.is_gone()) return false;
+    [[gnu::noinline]] bool step_end(time_point now) {
         if (const errc why = aborted_by_.load(std::memory_order_acquire);
             why != errc::none && !life_.is_gone()) {
             end().on_abort(); // the writer's own abort says so too, but what is over can't be aborted
@@ -18402,7 +18726,7 @@ private:
         }
         const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
-        const bool is_held_up = !is_listening_ && !life_.is_discarding() && !kept_.empty();
+        const bool is_held_up = !is_listening_ && !life_.is_discarding() && extras_.keeps();
         if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
             end().on_progress(now); // a handler that is stuck is no progress
         const end_actions due = end().next(now);
@@ -18412,9 +18736,9 @@ private:
             out_.connection().disconnect();
             const in_the_turn inside(*this);
             input_is_over_ = true;
-            if (kept_.empty()) end_messages();
+            if (!extras_.keeps()) end_messages();
             handle_here();
-            if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
+            if (extras_.keeps() && !is_held_back()) work_is_due_ = true; // it still has its turn
         }
         if (!life_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
@@ -18438,12 +18762,13 @@ private:
         return {.read = false, .finished = true};
     }
 
-    [[nodiscard]] time_point earliest() const noexcept {
+    [[nodiscard]] time_point earliest(time_point now) const noexcept {
         time_point first = life_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(wait_by_);
         also(in_.deadline());
-        also(owed_.deadline());
+        also(extras_.close_deadline());
+        if (owed_end_ != errc::none) also(deadline_after(now, close_timeout()));
         also(seat_.deadline());
         return first;
     }
@@ -18451,36 +18776,35 @@ private:
     shared_rules rules_; ///< what is the same for other endpoints
     // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
     [[no_unique_address]] detail::life<heartbeat_type> life_;
-    bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
+    errc input_error_ = errc::none;
+    bool write_is_due_ = false, work_is_due_ = false;
     std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
     [[no_unique_address]] detail::input_reader<self> in_;
-    bool write_is_due_ = false, work_is_due_ = false;
-    bool is_blocked_ = false, writer_is_over_ = false;
-    bool is_listening_ = true;  ///< what the loop was told last
-    bool drain_is_due_ = false; ///< of the inbox, by this loop
-    [[no_unique_address]] detail::ending_record ending_;
-    errc input_error_ = errc::none;
-    bool has_idle_inbox_ = false; ///< the last read left nothing in it
-    [[no_unique_address]] detail::owed_close owed_;
+    bool input_is_over_ : 1 = false, has_stopped_reading_ : 1 = false, is_finished_ : 1 = false;
+    bool is_blocked_ : 1 = false, writer_is_over_ : 1 = false;
+    bool is_listening_ : 1 = true;   ///< what the loop was told last
+    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
+    bool drain_is_due_ = false;      ///< of the inbox, by this loop
     atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    /// Why what is left of the connection goes at once: the first abort()'s reason.
-    atomic<errc> aborted_by_{errc::none};
+    errc owed_end_ = errc::none;     ///< owed from this turn's end on, or when there is memory for it
     detail::received_counts received_;
-    detail::kept_input kept_; ///< what came while reading was held back
-    detail::input_rates rates_;
-    /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
-    time_point wait_by_ = no_deadline;
+    detail::extras extras_;
+    time_point wait_by_ = no_deadline; ///< of a write that stands or a shut gate; in the end of the handler
     detail::lazy_deadline told_deadline_;
-    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
+    [[no_unique_address]] std::conditional_t<ends_later, detail::cancelled_write, detail::whole_writes>
+        cancelled_{};
     detail::taken_meter taken_;
     detail::room_notice<Traits> room_;
-    detail::unsent_replies<memory_of_replies> replies_;
+    [[no_unique_address]] detail::unsent_replies<memory_of_replies> replies_;
+    atomic<errc> aborted_by_{errc::none}; ///< why all goes at once: the first abort()'s reason
+    std::uint32_t control_frames_ = 0; ///< PINGs and PONGs of its own that the writer accepted, modulo 2^32
 
     [[no_unique_address]] Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
-    handling messages_;
+    [[no_unique_address]] handling messages_;
+    detail::ending_record ending_;
     writer_type out_;
     basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
@@ -18759,7 +19083,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
+    [[no_unique_address]] detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

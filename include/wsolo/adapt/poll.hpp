@@ -144,9 +144,9 @@ public:
             each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
             for (watched* const each : all_.all()) wake_list::call(*each);
-        for (std::size_t left = wake_list::count(); left > 0; --left) {
-            watched* const next = wake_list::take();
-            if (next != nullptr && !next->is_gone) next->on_turn();
+        for (watched* next = wake_list::take(); next != nullptr;) {
+            watched& owed = *std::exchange(next, wake_list::begin_turn(*next));
+            if (!owed.is_gone) owed.on_turn();
         }
         const time_point now = std::chrono::steady_clock::now();
         while (!all_.empty() && all_.first().due <= now) {
@@ -340,12 +340,12 @@ private:
             return {.read = wants_read_, .write = wants_write_, .deadline = due};
         }
 
-        bool wants_read_ : 1 = true;
-        bool wants_write_ : 1 = false;
         Stream stream_;
         [[no_unique_address]] std::conditional_t<is_server, connected, connecting> connecting_;
         [[no_unique_address]] std::conditional_t<keeps_bytes, leaving, leaves_at_once> leaving_;
-        Connection ws_;
+        [[no_unique_address]] Connection ws_; // the next two lie in its tail padding
+        bool wants_read_ : 1 = true;
+        bool wants_write_ : 1 = false;
     };
 
     /// nullptr: there is no memory.
@@ -504,7 +504,7 @@ private:
         const time_point until = deadline_after(now, longest);
         const bool sleeps = until > now && due > now && wake_list::begin_sleep();
         const std::size_t count = set_.wait(now, sleeps ? until : now, due, room);
-        wake_list::end_sleep();
+        sleeps ? wake_list::end_sleep() : wake_list::forget_wake();
         return room.first(count);
     }
     /// Empty: there is no memory.

@@ -271,7 +271,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
+    [[no_unique_address]] detail::connection_stage<Opening, handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -25,15 +25,14 @@
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
 #include "connection_group.hpp"
+#include "detail/cancelled_write.hpp"
 #include "detail/compression.hpp"
 #include "detail/ending_record.hpp"
-#include "detail/input_rates.hpp"
+#include "detail/extras.hpp"
 #include "detail/input_reader.hpp"
-#include "detail/kept_input.hpp"
 #include "detail/lazy_deadline.hpp"
 #include "detail/life.hpp"
 #include "detail/message_handling.hpp"
-#include "detail/owed_close.hpp"
 #include "detail/received_counts.hpp"
 #include "detail/room_notice.hpp"
 #include "detail/taken_meter.hpp"
@@ -83,10 +82,6 @@ class endpoint {
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
-    struct cancelled_write {
-        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
-    };
-    struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
     friend handling;
@@ -139,7 +134,7 @@ public:
             take(received, now);
             handle_here();
         }
-        return settle(now);
+        return settle(now, is_nothing_due(now));
     }
 
     /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
@@ -267,10 +262,12 @@ public:
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection(); }
-    [[nodiscard]] endpoint_counters counters() const noexcept { return received_.with(room_.refusals()); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        return received_.with(messages_.numbered(), room_.refusals());
+    }
     /// Complete once `finished`. The loop's.
     [[nodiscard]] ending how_it_ended() const noexcept {
-        return ending_.how(out_.report(), messages().report());
+        return ending_.how(control_frames_, out_.report(), messages().report());
     }
 
 private:
@@ -284,11 +281,11 @@ private:
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
         : rules_(options),
           life_(options.beating, Traits::clock::now()),
-          rates_(options.rate, Traits::clock::now()),
+          extras_(options.rate, Traits::clock::now()),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          messages_(*this, options.handling, options.handle_quantum),
+          messages_(*this),
           out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const bool has_rules(rules_);
@@ -298,7 +295,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !has_rules || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !extras_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -328,13 +325,13 @@ private:
     void take(mutable_bytes received, time_point now) {
         if (life_.is_discarding()) return end().on_discarded(received.size());
         if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
-        if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
+        if (extras_.keeps() || is_held_back()) return keep(received, !is_listening_, now);
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
     /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
-        auto run = messages_.begin_read();
+        auto run = messages_.begin_read(rules_->handle_quantum);
         mutable_bytes left;
         const auto meet_all = [&](auto&& found) { left = meet_some(found, run, now); };
         if (!in_.read(detail::bounds_for(handler_, rules_->reading), received, meet_all)) {
@@ -350,7 +347,7 @@ private:
     template <class Events>
     mutable_bytes meet_some(Events& found, typename handling::run_type& run, time_point now) {
         for (const event& each : found) {
-            meet(each, run, now);
+            each.kind() == event_kind::message ? deliver(each, run, now) : meet(each, now);
             ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
             if (is_held_back() || run.is_used_up()) return found.unread();
@@ -364,12 +361,12 @@ private:
 
     /// No more than one receive() brings, if the loop listens.
     [[gnu::noinline]] void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
-        const bool is_too_much = kept_.size() + bytes.size() > messages().max_bytes();
+        const bool is_too_much = extras_.kept_size() + bytes.size() > messages().max_bytes();
         const errc error = is_unasked && is_too_much ? errc::inbox_overflow
-                           : kept_.append(bytes)     ? errc::none
+                           : extras_.keep(bytes)     ? errc::none
                                                      : errc::out_of_memory;
         if (error == errc::none) return;
-        kept_.release();
+        extras_.keep_last(0);
         stop_reading(error, now);
     }
     /// What follows is not looked at: there is a gap, or no more is wanted.
@@ -377,24 +374,24 @@ private:
         has_stopped_reading_ = true;
         end().on_unreadable(now);
         end_messages();
-        owe_end(why, now);
+        owe_end(why);
     }
     /// False: it comes faster than it may, and that was the end of reading.
     bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
-        if (rates_.take(which, count, now)) return true;
+        if (extras_.is_in_rate(which, count, now)) return true;
         stop_reading(errc::rate_exceeded, now);
         return false;
     }
 
     void take_rest(time_point now) {
-        if (kept_.empty() || is_held_back()) return;
-        kept_.keep_last(read(kept_.view(), now).size());
-        if (kept_.empty() && input_is_over_) end_reading(now);
+        if (!extras_.keeps() || is_held_back()) return;
+        extras_.keep_last(read(extras_.kept(), now).size());
+        if (!extras_.keeps() && input_is_over_) end_reading();
     }
 
-    void meet(const event& found, typename handling::run_type& run, time_point now) {
+    [[gnu::noinline]] void meet(const event& found, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, run, now);
+        case event_kind::message:
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -433,11 +430,10 @@ private:
 
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? received_.texts : received_.binaries);
         if constexpr (handling::has_short_road && detail::takes_lent<Handler, endpoint> &&
                       !detail::compresses<Handler>) {
             if (run.can_handle()) { // the usual case on its own
-                received_.bytes += found.payload().size();
+                received_.add(found.is_text(), found.payload().size());
                 return messages_.lend(*this, found.is_text(), found.payload(), run);
             }
         }
@@ -447,10 +443,10 @@ private:
         const_bytes payload = found.payload();
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
-            return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
-        received_.bytes += payload.size();
+            return error == errc::out_of_memory ? lose(error) : stop_reading(error, now);
+        received_.add(found.is_text(), payload.size());
         const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
-        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
+        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error);
     }
     /// The inbox did not let it in.
     void refuse([[maybe_unused]] message&& refused) {
@@ -458,27 +454,27 @@ private:
             guard([&] { handler_.on_refused(*this, std::move(refused)); });
     }
 
-    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
-    /// itself says otherwise.
-    void lose(errc why, time_point now) {
+    /// A message could not be queued, so none after it is. Those before it are handled, unless the inbox says otherwise.
+    void lose(errc why) {
         handled().close(why);
         end_messages();
-        owe_end(why, now);
+        owe_end(why);
     }
 
     void end_input(errc why, time_point now) {
-        if (std::exchange(input_is_over_, true)) return;
+        if (input_is_over_) return;
+        input_is_over_ = true;
         input_error_ = why;
         end().on_input_over(now);
-        if (kept_.empty()) end_reading(now);
+        if (!extras_.keeps()) end_reading();
         if (why != errc::none) abort_output(why);
     }
     /// The stream is over, and all of it was read.
-    void end_reading(time_point now) {
+    void end_reading() {
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owe_end(errc::connection_lost, now);
+            if (input_error_ == errc::none) owe_end(errc::connection_lost);
         }
         end_messages();
     }
@@ -536,7 +532,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
-        if (error == errc::none && reply.op() != opcode::close) ending_.count_control();
+        if (error == errc::none && reply.op() != opcode::close) ++control_frames_;
         if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
             return in_.note_close_sent();
         if (error != errc::none) fail(error);
@@ -558,51 +554,62 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
+        if (!reply || owed_end_ != errc::none) return;
+        if (!extras_.owe(*reply, deadline_after(now, close_timeout()))) answer(*reply);
     }
-    void owe_end(errc why, time_point now) {
+    void owe_end(errc why) {
         ending_.blame(why);
-        owed_.owe(why, deadline_after(now, close_timeout()));
+        if (owed_end_ == errc::none) owed_end_ = why;
     }
     void answer_close(time_point now) {
-        if (!owed_.is_due(messages_.are_over(), now)) return;
-        if (const auto reply = owed_.take_reply()) answer(*reply);
-        const errc why = owed_.take_error();
-        if (why == errc::connection_lost) {
-            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
-        } else if (why != errc::none) {
-            fail(why);
-        }
+        if (owed_end_ != errc::none) owe_by(now);
+        if (!extras_.is_close_due(messages_.are_over(), now)) return;
+        const auto due = extras_.take_close();
+        due.reply ? answer(*due.reply) : close_for(due.error);
+    }
+    [[gnu::noinline]] void owe_by(time_point now) {
+        const bool can_wait = extras_.owe(owed_end_, deadline_after(now, close_timeout()));
+        if (!can_wait && !messages_.are_over()) return; // it is tried again
+        const errc why = std::exchange(owed_end_, errc::none);
+        if (!can_wait) close_for(why);
+    }
+    void close_for(errc why) {
+        if (why != errc::connection_lost) return fail(why);
+        static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
     }
 
     // ---- the turn's end
 
-    endpoint_wants settle(time_point now) {
+    /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
+    [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
+        return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
+               life_.is_quiet(now) && !in_.is_unfinished() && extras_.are_none() && owed_end_ == errc::none &&
+               !is_closing_.load(std::memory_order_relaxed) && !messages().is_closed();
+    }
+
+    endpoint_wants settle(time_point now, bool is_early = false) {
         if (is_finished_) return {.read = false, .finished = true};
-        {
+        if (!is_early) {
             const in_the_turn inside(*this);
             if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
-            judge_age(now);
+            if (!is_listening_) in_.note_not_listening(now);
+            if (in_.tick(now) <= now) static_cast<void>(read({}, now));
             keep_alive(now);
             answer_close(now);
         }
         pump(now);
-        if (step_end(now)) return finish();
+        if ((writer_is_over_ || life_.is_gone()) && step_end(now)) return finish();
         work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = life_.wants_input() && (life_.is_discarding() || (kept_.empty() && !is_held_back()));
-        return {
-            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
-    }
-
-    void judge_age(time_point now) {
-        if (!is_listening_) in_.note_not_listening(now);
-        if (in_.tick(now) <= now) static_cast<void>(read({}, now));
+        is_listening_ =
+            life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
+        const time_point due = is_early && is_nothing_due(now) ? told_deadline_.told() : earliest(now);
+        return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
 
     void keep_alive(time_point now) {
@@ -614,7 +621,7 @@ private:
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
-            if (error == errc::none) ending_.count_control();
+            if (error == errc::none) ++control_frames_;
             if (error == errc::closed) beat->on_closing();
             if (error != errc::none) beat->on_ping_dropped(now);
         }
@@ -626,11 +633,8 @@ private:
             abort_output(errc::pong_timeout);
         }
     }
-    [[nodiscard]] std::uint64_t bytes_taken() {
-        return detail::bytes_taken(out_.report().bytes_written, out_.connection());
-    }
     [[nodiscard]] bool has_peer_taken(time_point now) {
-        return taken_.has_moved(bytes_taken(), out_.min_rate(), now);
+        return taken_.has_moved(detail::bytes_taken(out_), out_.min_rate(), now - life_.waiting_since());
     }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
@@ -638,9 +642,8 @@ private:
         auto& whole = *static_cast<endpoint*>(context);
         auto* const beat = whole.life_.beat();
         if (beat == nullptr) return;
-        const time_point now = Traits::clock::now();
-        whole.taken_.start(whole.bytes_taken(), now);
-        beat->on_ping_written(now);
+        whole.taken_.start(detail::bytes_taken(whole.out_));
+        beat->on_ping_written(Traits::clock::now());
     }
 
     void pump(time_point now) {
@@ -657,12 +660,10 @@ private:
         tell_room();
         if (!writer_is_over_) return;
         const drain_report report = out_.report();
-        taken_.start(bytes_taken(), now);
-        if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
-            end().on_abort();
-        } else {
-            end().on_output_over(how == end_of_write::drained, now);
-        }
+        taken_.start(detail::bytes_taken(out_));
+        const end_of_write how = end_as(report);
+        how == end_of_write::aborted ? end().on_abort()
+                                     : end().on_output_over(how == end_of_write::drained, now);
         ending_.blame(report.reason);
     }
     void give_room(bool is_idle) { // to messages that unsent replies hold back
@@ -676,9 +677,7 @@ private:
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
         const bool stands = is_in_flight && out_.is_write_cancelled();
-        if (!stands) cancelled_.cut_by = no_deadline;
-        if (!stands) return;
-        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, close_timeout());
+        if (!cancelled_.note(stands, deadline_after(now, close_timeout()))) return;
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
         if (now >= cancelled_.cut_by || is_aborted) end().on_abort();
         wait_by_ = life_.is_gone() ? no_deadline : cancelled_.cut_by;
@@ -703,8 +702,7 @@ private:
     }
 
     /// True: it is over.
-    bool step_end(time_point now) {
-        if (!writer_is_over_ && !life_.is_gone()) return false;
+    [[gnu::noinline]] bool step_end(time_point now) {
         if (const errc why = aborted_by_.load(std::memory_order_acquire);
             why != errc::none && !life_.is_gone()) {
             end().on_abort(); // the writer's own abort says so too, but what is over can't be aborted
@@ -712,7 +710,7 @@ private:
         }
         const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
-        const bool is_held_up = !is_listening_ && !life_.is_discarding() && !kept_.empty();
+        const bool is_held_up = !is_listening_ && !life_.is_discarding() && extras_.keeps();
         if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
             end().on_progress(now); // a handler that is stuck is no progress
         const end_actions due = end().next(now);
@@ -722,9 +720,9 @@ private:
             out_.connection().disconnect();
             const in_the_turn inside(*this);
             input_is_over_ = true;
-            if (kept_.empty()) end_messages();
+            if (!extras_.keeps()) end_messages();
             handle_here();
-            if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
+            if (extras_.keeps() && !is_held_back()) work_is_due_ = true; // it still has its turn
         }
         if (!life_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
@@ -748,12 +746,13 @@ private:
         return {.read = false, .finished = true};
     }
 
-    [[nodiscard]] time_point earliest() const noexcept {
+    [[nodiscard]] time_point earliest(time_point now) const noexcept {
         time_point first = life_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(wait_by_);
         also(in_.deadline());
-        also(owed_.deadline());
+        also(extras_.close_deadline());
+        if (owed_end_ != errc::none) also(deadline_after(now, close_timeout()));
         also(seat_.deadline());
         return first;
     }
@@ -761,35 +760,35 @@ private:
     shared_rules rules_; ///< what is the same for other endpoints
     // [[no_unique_address]]: the small ones after each of these lie in its tail padding.
     [[no_unique_address]] detail::life<heartbeat_type> life_;
-    bool input_is_over_ = false, has_stopped_reading_ = false, is_finished_ = false;
+    errc input_error_ = errc::none;
+    bool write_is_due_ = false, work_is_due_ = false;
     std::uint32_t handled_before_ = 0; ///< messages, modulo 2^32
     [[no_unique_address]] detail::input_reader<self> in_;
-    bool write_is_due_ = false, work_is_due_ = false, is_blocked_ = false, writer_is_over_ = false;
-    bool is_listening_ = true;  ///< what the loop was told last
-    bool drain_is_due_ = false; ///< of the inbox, by this loop
-    [[no_unique_address]] detail::ending_record ending_;
-    errc input_error_ = errc::none;
-    bool has_idle_inbox_ = false; ///< the last read left nothing in it
-    [[no_unique_address]] detail::owed_close owed_;
+    bool input_is_over_ : 1 = false, has_stopped_reading_ : 1 = false, is_finished_ : 1 = false;
+    bool is_blocked_ : 1 = false, writer_is_over_ : 1 = false;
+    bool is_listening_ : 1 = true;   ///< what the loop was told last
+    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
+    bool drain_is_due_ = false;      ///< of the inbox, by this loop
     atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    /// Why what is left of the connection goes at once: the first abort()'s reason.
-    atomic<errc> aborted_by_{errc::none};
+    errc owed_end_ = errc::none;     ///< owed from this turn's end on, or when there is memory for it
     detail::received_counts received_;
-    detail::kept_input kept_; ///< what came while reading was held back
-    detail::input_rates rates_;
-    /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
-    time_point wait_by_ = no_deadline;
+    detail::extras extras_;
+    time_point wait_by_ = no_deadline; ///< of a write that stands or a shut gate; in the end of the handler
     detail::lazy_deadline told_deadline_;
-    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
+    [[no_unique_address]] std::conditional_t<ends_later, detail::cancelled_write, detail::whole_writes>
+        cancelled_{};
     detail::taken_meter taken_;
     detail::room_notice<Traits> room_;
-    detail::unsent_replies<memory_of_replies> replies_;
+    [[no_unique_address]] detail::unsent_replies<memory_of_replies> replies_;
+    atomic<errc> aborted_by_{errc::none}; ///< why all goes at once: the first abort()'s reason
+    std::uint32_t control_frames_ = 0; ///< PINGs and PONGs of its own that the writer accepted, modulo 2^32
 
     [[no_unique_address]] Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
-    handling messages_;
+    [[no_unique_address]] handling messages_;
+    detail::ending_record ending_;
     writer_type out_;
     basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside

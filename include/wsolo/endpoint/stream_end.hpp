@@ -110,6 +110,8 @@ public:
     [[nodiscard]] constexpr bool is_waiting() const noexcept {
         return stage_ == stage::await_close || stage_ == stage::await_end;
     }
+    /// While it waits: since when its bound runs.
+    [[nodiscard]] constexpr time_point waiting_since() const noexcept { return since_; }
     /// Whether the peer did not answer our Close within its time.
     [[nodiscard]] constexpr bool missed_close() const noexcept { return missed_close_; }
 

@@ -226,8 +226,14 @@ public:
         return detail::sooner(peer, beats_.deadline());
     }
 
+    /// Whether no PING is asked for or awaited, nor a beat, so that tick() has nothing to do before deadline().
+    [[nodiscard]] constexpr bool is_quiet(time_point now) const noexcept {
+        return phase_ == phase::quiet && alive_at_ <= now && beats_.deadline() == no_deadline;
+    }
     /// Whether a PING was written and no sign of life came after it.
     [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
+    /// While it is: since when the peer's silence counts.
+    [[nodiscard]] constexpr time_point waiting_since() const noexcept { return alive_at_; }
     /// Whether on_closing() was called, or the peer was called dead.
     [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
 

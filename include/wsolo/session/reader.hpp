@@ -107,6 +107,7 @@ private:
 
     /// The next event, or false when the input is used up.
     bool next(mutable_bytes& input, event& found) noexcept {
+        if (input.empty() && state_.has_no_more()) return false; // most reads end with a message
         if (!state_.next(input, found)) return false;
         const event_kind kind = found.kind();
         if (kind > event_kind::fragment && kind != event_kind::pong) settle_reply(found);

@@ -71,7 +71,8 @@ public:
     static constexpr std::size_t message_overhead = box::overhead;
     static constexpr std::size_t no_quantum = 0;
 
-    explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
+    explicit inbox(Schedule hook, const inbox_limits& limits = {})
+        : hook_(std::move(hook)), bounds_(limits) {}
     inbox(const inbox&) = delete;
     inbox& operator=(const inbox&) = delete;
     ~inbox() {
@@ -81,7 +82,7 @@ public:
     /// Queues a message that holds `bytes` of memory. It is moved from only when the answer is errc::none.
     /// May be called from the handler. O(1); one allocation for about 1 KiB of messages.
     inbox_push push(Message&& message, std::size_t bytes) {
-        const detail::inbox_change change = box_.push(std::move(message), bytes);
+        const detail::inbox_change change = box_.push(bounds(), std::move(message), bytes);
         if (change.schedule) schedule();
         return {change.error, change.pause};
     }
@@ -112,7 +113,7 @@ public:
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
-        const auto first = box_.begin(quantum);
+        const auto first = box_.begin(bounds(), quantum);
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
         case turn_state::parked: return {inbox_status::resting};
@@ -136,7 +137,8 @@ public:
 
         /// Whether the next message can be handled by this run. If not, push it.
         [[nodiscard]] bool can_handle() {
-            if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
+            if (state_ == state::untried)
+                state_ = in_.box_.begin_direct(in_.bounds()) ? state::open : state::over;
             if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
             return state_ == state::open && left_ != 0;
         }
@@ -181,12 +183,14 @@ public:
     /// Whether reading is to pause: push() said so, and on_resume() has not been called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// Whether close() was called.
+    [[nodiscard]] bool is_closed() const noexcept { return box_.is_closed(); }
     /// The error that closed the inbox, or none. Cheaper than report().
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// inbox_limits::max_bytes; without a bound the largest number.
-    [[nodiscard]] std::size_t max_bytes() const noexcept { return box_.max_bytes(); }
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return bounds().max_bytes; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
@@ -206,7 +210,7 @@ private:
             box::block::destroy(next.spent);
             detail::handled done;
             if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
-                next = box_.rest();
+                next = box_.rest(bounds());
             switch (next.step) {
             case inbox_step::handle: or_end(done, [&] { handle(handler, wanted, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
@@ -220,7 +224,7 @@ private:
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, quantum - total);
+            next = box_.look(bounds(), done, quantum - total);
         }
     }
 
@@ -232,7 +236,7 @@ private:
             return call();
         } catch (...) {
             static_cast<void>(box_.close(errc::handler_failed));
-            box::block::destroy(box_.look(done, 0).spent);
+            box::block::destroy(box_.look(bounds(), done, 0).spent);
             end();
             throw;
         }
@@ -259,7 +263,8 @@ private:
     /// True: the turn is free.
     bool end_direct(const detail::handled& done) {
         using detail::inbox_step;
-        for (detail::inbox_look<Message> next = box_.end_direct(done);; next = box_.look({}, 0)) {
+        for (detail::inbox_look<Message> next = box_.end_direct(bounds(), done);;
+             next = box_.look(bounds(), {}, 0)) {
             box::block::destroy(next.spent);
             switch (next.step) {
             case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
@@ -280,7 +285,7 @@ private:
             } else {
                 handler(std::move(current.slot.message()));
             }
-        } while (--run.count != 0 && !box_.must_look(done) && wanted());
+        } while (--run.count != 0 && !box_.must_look(bounds(), done) && wanted());
     }
 
     /// The message in the handler: counted, and destroyed on every path out of it.
@@ -300,7 +305,7 @@ private:
     bool schedule() {
         if (detail::ask_for_a_turn(hook_)) return true;
         static_cast<void>(box_.close(errc::schedule_refused)); // no thread will call drain()
-        if (box_.begin(0).step == detail::inbox_step::end) end();
+        if (box_.begin(bounds(), 0).step == detail::inbox_step::end) end();
         return false;
     }
 
@@ -327,8 +332,12 @@ private:
         }
     }
 
-    mutable box box_;
+    [[nodiscard]] const detail::inbox_bounds& bounds() const noexcept { return bounds_.of(hook_); }
+
     [[no_unique_address]] Schedule hook_;
+    [[no_unique_address]] std::conditional_t<detail::knows_inbox_bounds<Schedule>, detail::hooks_inbox_bounds,
+                                             detail::own_inbox_bounds> bounds_;
+    [[no_unique_address]] mutable box box_; // the last: what follows an inbox may lie in its tail padding
 };
 
 } // namespace wsolo::inline WSOLO_ABI

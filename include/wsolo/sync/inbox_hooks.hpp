@@ -6,6 +6,7 @@
 // - A type has both hooks or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
 // - Each is called with no lock held, by the thread that drains (or destroys).
 
+#include "inbox_limits.hpp"
 #include "inbox_report.hpp"
 #include "schedule_hook.hpp"
 
@@ -52,6 +53,28 @@ template <class T>
                !requires { &with_inbox_hook_names<T>::on_finished; };
     }
 }
+
+/// A hook that knows the bounds: an inbox with it keeps none. They never change.
+template <class T>
+concept knows_inbox_bounds = requires(const T& hook) {
+    { hook.bounds() } noexcept -> std::same_as<const inbox_bounds&>;
+};
+/// The bounds of an inbox whose hook knows none.
+struct own_inbox_bounds {
+    explicit own_inbox_bounds(const inbox_limits& limits) noexcept : bounds(limits) {}
+    template <class Hook>
+    [[nodiscard]] const inbox_bounds& of(const Hook&) const noexcept {
+        return bounds;
+    }
+    inbox_bounds bounds;
+};
+struct hooks_inbox_bounds {
+    explicit hooks_inbox_bounds(const inbox_limits&) noexcept {}
+    template <class Hook>
+    [[nodiscard]] const inbox_bounds& of(const Hook& hook) const noexcept {
+        return hook.bounds();
+    }
+};
 
 } // namespace detail
 

@@ -8,7 +8,7 @@
 // - Both bounds hold at once: many small messages do not escape by their bytes, nor large ones by their
 //   count. A zero means "none": no bound.
 
-#include "../core/config.hpp"
+#include "../core/limit.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -32,5 +32,22 @@ struct inbox_limits {
     std::uint32_t max_messages = 1024;
     inbox_overflow when_full = inbox_overflow::pause;
 };
+
+namespace detail {
+
+/// The same, ready to compare with: none of them is a zero.
+struct inbox_bounds {
+    constexpr explicit inbox_bounds(const inbox_limits& of) noexcept
+        : max_bytes(bound_of(of.max_bytes)),
+          max_messages(bound_of(of.max_messages)),
+          when_full(of.when_full) {}
+    [[nodiscard]] bool operator==(const inbox_bounds&) const = default;
+
+    std::size_t max_bytes;
+    std::uint32_t max_messages;
+    inbox_overflow when_full;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI

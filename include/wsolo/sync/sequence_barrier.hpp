@@ -187,7 +187,8 @@ private:
     }
 
     /// Fires all that are due. Called with the lock free, after an advance that saw waited_for, and by close().
-    void settle() noexcept {
+    [[gnu::noinline]] void
+    settle() noexcept { // apart from complete(), as the next two: few of its calls need them
         waiter* const first = lock_.lock();
         if (is_due(first)) return fire(first);
         lock_.unlock(first);
@@ -211,7 +212,7 @@ private:
     }
 
     /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
-    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+    [[gnu::noinline]] void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
         waiter* const first = lock_.lock();
         const std::uint64_t word = word_.load(std::memory_order_relaxed);
         const std::uint64_t done = value_of(word);
@@ -228,7 +229,7 @@ private:
         if (first != nullptr) settle();
     }
 
-    void pass_trailing_gap() noexcept {
+    [[gnu::noinline]] void pass_trailing_gap() noexcept {
         waiter* const first = lock_.lock();
         const std::uint64_t word = word_.load(std::memory_order_relaxed);
         advance_to(value_of(word), word);

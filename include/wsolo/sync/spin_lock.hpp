@@ -23,16 +23,20 @@ public:
 
     /// Locks, as a mutex does. Not recursive; the thread that locked it unlocks it.
     void lock() noexcept {
-        unsigned round = 0;
-        while (held_.exchange(true, std::memory_order_acquire)) {
-            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
-        }
+        if (held_.exchange(true, std::memory_order_acquire)) wait();
     }
 
     /// Unlocks. Called by the thread that locked it.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
+    [[gnu::noinline]] void wait() noexcept { // apart: nearly always it is free
+        unsigned round = 0;
+        do {
+            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
+        } while (held_.exchange(true, std::memory_order_acquire));
+    }
+
     typename Traits::template atomic<bool> held_{false};
 };
 

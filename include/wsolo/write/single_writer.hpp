@@ -344,7 +344,9 @@ private:
         return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
     }
 
-    [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
+    // An on_outcome goes by reference: a copy as one vector would wait for the two words that were just stored.
+
+    [[nodiscard]] detail::offer data_offer(std::size_t size, const on_outcome& on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.rules().when_full != overflow::drop_oldest || drive_.may_displace();
         return what;
@@ -360,7 +362,7 @@ private:
         return made;
     }
     /// A message that may be encoded.
-    errc send_plain(opcode op, const_bytes payload, on_outcome on_done) {
+    errc send_plain(opcode op, const_bytes payload, const on_outcome& on_done) {
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.is_encodable = true;
         detail::errands todo;
@@ -370,12 +372,12 @@ private:
         return finish_data(push_frame(what, [](mutable_bytes) {}, make, todo), todo);
     }
 
-    errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+    errc send_message(opcode op, const_bytes payload, const on_outcome& on_done) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         if (encodes(payload.size())) return send_plain(op, payload, on_done);
         return send_as_is(op, payload, on_done);
     }
-    errc send_as_is(opcode op, const_bytes payload, on_outcome on_done) {
+    errc send_as_is(opcode op, const_bytes payload, const on_outcome& on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -399,7 +401,7 @@ private:
 
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
-    errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+    errc push_data(std::size_t size, const on_outcome& on_done, Encode encode, Make make) {
         detail::wake owed{};
         detail::queue* work = nullptr;
         if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed, work))
@@ -408,22 +410,23 @@ private:
         return errc::none;
     }
     /// Not inlined: a broadcast of small messages copies them.
-    [[gnu::noinline]] errc push_reference(const shared_frame& frame, bool is_encodable, on_outcome on_done) {
+    [[gnu::noinline]] errc push_reference(const shared_frame& frame, bool is_encodable,
+                                          const on_outcome& on_done) {
         const detail::offer what = data_offer(frame.bytes().size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
         return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
     /// A copy of a whole frame.
-    errc push_copy(const_bytes frame, on_outcome on_done) {
+    errc push_copy(const_bytes frame, const on_outcome& on_done) {
         return push_data(
             frame.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); },
             [&](detail::entry* kept) { return detail::entry::make_copy(frame, on_done, kept); });
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
-    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode, Make& make,
-                                            detail::queue* work) {
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, const on_outcome& on_done, Encode& encode,
+                                            Make& make, detail::queue* work) {
         detail::entry* owned = nullptr;
         detail::errands todo;
         const detail::push_result pushed =
@@ -438,7 +441,7 @@ private:
         return finish_data(pushed, todo);
     }
     detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
-                                  on_outcome on_done, detail::errands& todo) {
+                                  const on_outcome& on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
@@ -466,7 +469,7 @@ private:
     }
 
     /// Encodes into memory of its own, or that of `kept`, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, const on_outcome& on_done,
                                 detail::entry* kept = nullptr) {
         const std::size_t size = encoded_size<Side::self>(payload.size());
         detail::entry* owned = detail::entry::make_own(size, on_done, kept);
@@ -480,7 +483,7 @@ private:
         return owned;
     }
 
-    errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
+    errc send_control(opcode op, close_code code, const_bytes frame, const on_outcome& on_done) {
         if (op == opcode::close) return push_close(code, frame, drive_.rules().drain_timeout.get(), on_done);
         if (op != opcode::ping && op != opcode::pong)
             return errc::raw_frame_malformed; // an empty control_frame
@@ -489,7 +492,7 @@ private:
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
     }
 
-    errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
+    errc push_close(close_code code, const_bytes frame, duration drain_within, const on_outcome& on_done) {
         const duration bound = drain_within == duration::zero() ? (duration::max)() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
@@ -499,7 +502,8 @@ private:
         return drive_.after(pushed, todo);
     }
 
-    errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+    errc send_waiting(opcode op, const_bytes payload, const on_outcome& on_done,
+                      detail::room_waiter* waiter) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
@@ -512,7 +516,7 @@ private:
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
-    errc queue_mark(on_outcome on_done, bool is_awaited) {
+    errc queue_mark(const on_outcome& on_done, bool is_awaited) {
         detail::entry* mark = detail::entry::make_mark(on_done);
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
@@ -522,10 +526,12 @@ private:
         return drive_.after(pushed, todo);
     }
 
-    errc send_kind(const raw& item, on_outcome on_done) { return send(item, on_done); }
-    errc send_kind(const text& item, on_outcome on_done) { return send_text(item.payload, on_done); }
-    errc send_kind(const binary& item, on_outcome on_done) { return send_binary(item.payload, on_done); }
-    errc send_kind(const shared& item, on_outcome on_done) {
+    errc send_kind(const raw& item, const on_outcome& on_done) { return send(item, on_done); }
+    errc send_kind(const text& item, const on_outcome& on_done) { return send_text(item.payload, on_done); }
+    errc send_kind(const binary& item, const on_outcome& on_done) {
+        return send_binary(item.payload, on_done);
+    }
+    errc send_kind(const shared& item, const on_outcome& on_done) {
         if constexpr (Side::self == role::server)
             return send(item.frame, on_done);
         else

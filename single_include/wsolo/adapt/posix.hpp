@@ -37,6 +37,8 @@ public:
 #endif
     }
 
+    static constexpr bool never_waits = true; ///< write() returns at once
+
     io_result write(std::span<const const_bytes> parts, time_point) noexcept {
         for (;;) {
             const ssize_t sent = send(parts);

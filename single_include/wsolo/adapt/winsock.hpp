@@ -36,6 +36,8 @@ public:
         ::ioctlsocket(socket_, static_cast<long>(FIONBIO), &on);
     }
 
+    static constexpr bool never_waits = true; ///< write() returns at once
+
     io_result write(std::span<const const_bytes> parts, time_point) noexcept {
         WSABUF list[max_parts];
         DWORD count = 0;

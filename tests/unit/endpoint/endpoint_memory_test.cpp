@@ -50,6 +50,8 @@ TEMPLATE_TEST_CASE("without memory for a message none after it is handled", "[en
     CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf3"); // 1011
     CHECK(f.log.endings.at(0).reason == errc::out_of_memory);
     CHECK(f.whole->handled().wait_up_to(f.whole->handled().snapshot() + 1) == errc::out_of_memory);
+    CHECK(f.whole->counters().texts_received == 4); // lost, or no more wanted
+    CHECK(f.whole->counters().binaries_received == 0);
 }
 
 TEMPLATE_TEST_CASE("what is unfinished and can't be kept ends the connection", "[endpoint][memory]", server,
@@ -198,7 +200,7 @@ using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, 
 // docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
 template <class Side>
 using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
-static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 440);
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 400);
 static_assert(sizeof(with_system_clock<wsolo::server_side>::writer_type) <= 80);
 static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 248);
 static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=

@@ -409,3 +409,21 @@ TEST_CASE("without beats all but the beats is the same", "[session][heartbeat]")
     CHECK(without.has_stopped()); // no PONG came
     CHECK(without.deadline() == wsolo::no_deadline);
 }
+
+TEST_CASE("quiet is what no tick() before the deadline changes", "[session][heartbeat]") {
+    constexpr heartbeat_options pings{.ping_interval = 20s, .pong_timeout = 20s};
+    wsolo::basic_heartbeat<false> pulse(pings, start);
+    CHECK(pulse.is_quiet(start));
+    CHECK_FALSE(pulse.is_quiet(start - 1s)); // the clock ran ahead before: a tick() heals it
+    static_cast<void>(pulse.tick(at(20)));
+    CHECK_FALSE(pulse.is_quiet(at(20))); // the PING is to be written
+    pulse.on_ping_written(at(21));
+    CHECK_FALSE(pulse.is_quiet(at(22))); // its answer is awaited
+    pulse.on_received(at(23));
+    CHECK(pulse.is_quiet(at(23)));
+    pulse.on_closing();
+    CHECK_FALSE(pulse.is_quiet(at(24)));
+
+    CHECK(heartbeat(pings, start).is_quiet(start));
+    CHECK_FALSE(heartbeat(both, start).is_quiet(start)); // beats are due in each tick()'s time
+}

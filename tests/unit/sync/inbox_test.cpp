@@ -110,6 +110,25 @@ TEST_CASE("a quantum hands the turn back to the hook", "[sync][inbox]") {
     CHECK(f.handled == texts{"a", "b", "c", "d", "e"});
 }
 
+namespace {
+struct hook_with_bounds {
+    const wsolo::detail::inbox_bounds* most;
+    void operator()() const {}
+    [[nodiscard]] const wsolo::detail::inbox_bounds& bounds() const noexcept { return *most; }
+};
+} // namespace
+
+TEST_CASE("an inbox whose hook knows the bounds keeps none", "[sync][inbox]") {
+    const wsolo::detail::inbox_bounds most({.max_bytes = 0, .max_messages = 2});
+    wsolo::inbox<int, hook_with_bounds> in({&most});
+    CHECK(sizeof(in) <= 64);
+    CHECK(in.max_bytes() == most.max_bytes);
+    CHECK(most.max_bytes == ~std::size_t{0});
+    CHECK(accepted(in.push(1, 1000)));
+    CHECK(in.push(2, 1000).pause);
+    CHECK(in.push(3, 1).error == errc::queue_full);
+}
+
 TEST_CASE("an idle inbox owns no heap block", "[sync][inbox]") {
     basic_inbox_fixture<int> f;
     static_assert(sizeof(f.in) <= 104);

@@ -4,14 +4,15 @@
 //
 // Laws of this file:
 // - A watched object that owns its descriptor closes it at last, when no thread calls it for a turn any more.
-// - Any thread may call for a turn. The system is called only for a loop that sleeps, and never under the lock.
+// - Any thread may call for a turn, and none waits for another one. The system is called only for a loop that sleeps.
+// - A call that comes before the turn begins is for that turn: "it is owed one" is set and taken back by exchanges, so that the turn sees
+//   what was done before a call that found it owed already.
 
 #include "../../core/time.hpp"
-#include "ring.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <fcntl.h>
-#include <mutex>
 #include <unistd.h>
 #include <utility>
 #if defined(__linux__)
@@ -44,16 +45,21 @@ private:
 
 class wake_list;
 
-using adapt::detail::link;
+/// A place in the list of those that are owed a turn.
+struct turn_link {
+    turn_link* next = nullptr;
+};
 
-/// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
-class watched : public link {
+/// What a loop knows of a descriptor.
+class watched : public turn_link {
 public:
     /// A descriptor that is borrowed.
     watched(int number, wake_list& wakes) noexcept : wakes_(wakes), descriptor(number) {}
     /// `owned` is that descriptor, or none.
     watched(int number, owned_descriptor owned, wake_list& wakes) noexcept
         : wakes_(wakes), descriptor(number), is_owned_(owned.release() >= 0) {}
+    watched(const watched&) = delete;
+    watched& operator=(const watched&) = delete;
     virtual ~watched();
 
     virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
@@ -78,7 +84,9 @@ public:
     bool is_gone = false;
 
 private:
+    friend wake_list;
     const bool is_owned_ = false; ///< the descriptor, which is closed at last
+    std::atomic<bool> is_owed_{false};
 };
 
 struct happening {
@@ -86,8 +94,8 @@ struct happening {
     unsigned events;
 };
 
-/// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
-/// the lock.
+/// Who is owed a turn, and how other threads wake the loop. One word: the one that called last, before it the others; or none; or
+/// that the loop sleeps, which who calls finds out by the same step.
 class wake_list {
 public:
     wake_list() noexcept {
@@ -108,21 +116,11 @@ public:
     // ---- any thread's
 
     void call(watched& whose) noexcept {
-        std::unique_lock<std::mutex> hold(lock_);
-        if (!whose.is_alone()) return;
-        whose.enter(owed_);
-        ++count_;
-        ring(hold);
-    }
-    void forget(watched& whose) noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        if (!whose.is_alone()) --count_;
-        whose.leave();
+        if (!whose.is_owed_.exchange(true, std::memory_order_acq_rel)) enter(whose);
     }
     void wake() noexcept {
-        std::unique_lock<std::mutex> hold(lock_);
-        is_woken_ = true;
-        ring(hold);
+        is_woken_.store(true); // before the look at the word, as begin_sleep() looks at this one after it
+        if (stop_sleeping()) ring();
     }
 
     // ---- the loop's
@@ -130,47 +128,75 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return read_.get(); }
     /// False: there is something to do.
     [[nodiscard]] bool begin_sleep() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        return is_asleep_ = !std::exchange(is_woken_, false) && count_ == 0;
+        turn_link* none = nullptr;
+        if (!last_.compare_exchange_strong(none, &asleep_)) return false;
+        if (!is_woken_.load()) return true;
+        end_sleep();
+        return false;
     }
     void end_sleep() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        is_asleep_ = is_woken_ = false;
+        static_cast<void>(stop_sleeping());
+        forget_wake();
+    }
+    /// What wake() has asked for until now is done.
+    void forget_wake() noexcept {
+        if (is_woken_.load(std::memory_order_relaxed)) static_cast<void>(is_woken_.exchange(false));
     }
     /// The descriptor was readable.
     void clear() noexcept {
         std::uint64_t rung[8];
         static_cast<void>(!::read(read_.get(), rung, sizeof rung));
     }
-    [[nodiscard]] std::size_t count() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        return count_;
-    }
-    /// The first; nullptr: none is left.
+    /// Those that are owed one, in the order of their calls, for begin_turn() one by one; nullptr: there is none.
+    /// The loop is awake.
     [[nodiscard]] watched* take() noexcept {
-        const std::scoped_lock<std::mutex> hold(lock_);
-        if (count_ == 0) return nullptr;
-        --count_;
-        auto* const first = static_cast<watched*>(owed_.next);
-        first->leave();
-        return first;
+        if (last_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+        turn_link* first = nullptr;
+        for (turn_link* each = last_.exchange(nullptr, std::memory_order_acquire); each != nullptr;) {
+            turn_link& current = *std::exchange(each, each->next);
+            current.next = std::exchange(first, &current);
+        }
+        return static_cast<watched*>(first);
+    }
+    /// From now on it can be called again. The one after it.
+    [[nodiscard]] watched* begin_turn(watched& whose) noexcept {
+        auto* const next = static_cast<watched*>(whose.next);
+        static_cast<void>(whose.is_owed_.exchange(false, std::memory_order_acq_rel));
+        return next;
+    }
+    /// It goes: no thread calls it any more. O(1) if it is owed no turn, which is usual.
+    void forget(watched& gone) noexcept {
+        if (!gone.is_owed_.load(std::memory_order_acquire)) return;
+        for (watched* each = take(); each != nullptr;) {
+            watched& current = *std::exchange(each, static_cast<watched*>(each->next));
+            if (&current != &gone) enter(current);
+        }
     }
 
 private:
-    void ring(std::unique_lock<std::mutex>& hold) noexcept {
-        const bool asleep = std::exchange(is_asleep_, false);
-        hold.unlock();
+    void enter(watched& whose) noexcept {
+        turn_link* last = last_.load(std::memory_order_relaxed);
+        do {
+            whose.next = last == &asleep_ ? nullptr : last;
+        } while (
+            !last_.compare_exchange_weak(last, &whose, std::memory_order_acq_rel, std::memory_order_relaxed));
+        if (last == &asleep_) ring();
+    }
+    /// True: it slept.
+    [[nodiscard]] bool stop_sleeping() noexcept {
+        turn_link* asleep = &asleep_;
+        return last_.compare_exchange_strong(asleep, nullptr);
+    }
+    void ring() noexcept {
         const std::uint64_t one = 1;
         const int to = write_.get() >= 0 ? write_.get() : read_.get();
-        if (asleep) static_cast<void>(!::write(to, &one, sizeof one)); // full: it is awake
+        static_cast<void>(!::write(to, &one, sizeof one)); // full: it is awake
     }
 
     owned_descriptor read_, write_; ///< an eventfd is both
-    std::mutex lock_;
-    link owed_;
-    std::size_t count_ = 0;
-    bool is_asleep_ = false;
-    bool is_woken_ = false;
+    turn_link asleep_;              ///< stands for "the loop sleeps"
+    std::atomic<turn_link*> last_{nullptr};
+    std::atomic<bool> is_woken_{false};
 };
 
 inline watched::~watched() {

@@ -20,15 +20,15 @@ public:
         code_ = code;
     }
     void handler_still_runs() noexcept { handler_still_runs_ = true; }
-    /// The writer accepted a PING or a PONG of the endpoint's own.
-    void count_control() noexcept { ++control_frames_; }
 
-    [[nodiscard]] ending how(const drain_report& written, const inbox_report& handled) const noexcept {
+    /// `control_frames`: without the Close.
+    [[nodiscard]] ending how(std::uint64_t control_frames, const drain_report& written,
+                             const inbox_report& handled) const noexcept {
         ending how{.reason = reason_,
                    .code = code_,
                    .peer_closed = peer_closed_,
                    .handler_still_runs = handler_still_runs_,
-                   .control_frames = control_frames_,
+                   .control_frames = control_frames,
                    .written = written,
                    .handled = handled};
         if (how.reason == errc::none)
@@ -39,11 +39,10 @@ public:
     }
 
 private:
-    std::uint64_t control_frames_ = 0;
-    errc reason_ = errc::none;
     close_code code_ = close_code::abnormal;
-    bool peer_closed_ = false;
-    bool handler_still_runs_ = false;
+    errc reason_ = errc::none;
+    bool peer_closed_ : 1 = false;
+    bool handler_still_runs_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -55,6 +55,8 @@ public:
         return true;
     }
 
+    /// Whether a message or a frame is under way.
+    [[nodiscard]] bool is_unfinished() const noexcept { return unfinished_ != nullptr; }
     /// basic_reader's functions of these names.
     [[nodiscard]] bool open() const noexcept { return !is_over_; }
     [[nodiscard]] time_point tick(time_point now) noexcept {

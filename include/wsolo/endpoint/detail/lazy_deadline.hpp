@@ -17,8 +17,11 @@ public:
         return told_;
     }
 
+    /// Told last.
+    [[nodiscard]] constexpr time_point told() const noexcept { return told_; }
+
 private:
-    time_point told_ = no_deadline;
+    time_point told_ = (time_point::min)(); ///< none yet: as one that has passed
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -18,13 +18,14 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
-/// refuse, handler. `HandlesHere`: by the loop itself.
+/// Part of an endpoint, `Whole`, whose rules_ it asks, and which it calls by functions of these names: wants_messages,
+/// ask_for_work, wake_or_abort, refuse, handler. `HandlesHere`: by the loop itself.
 template <class Whole, class Handler, class Traits, bool HandlesHere>
 class message_handling {
     struct inbox_hook {
         Whole* whole;
         bool operator()() const { return whole->ask_for_work(); }
+        const inbox_bounds& bounds() const noexcept { return whole->rules_->handling; }
         void on_resume() const noexcept { whole->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
     };
@@ -44,17 +45,18 @@ public:
     static constexpr bool is_choosy = requires(Handler& handler) { handler.wants_message(); };
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
-    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+    explicit message_handling(Whole& whole) : inbox_(inbox_hook{&whole}) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    /// Messages that came here; each has a number, also one that there was no memory for.
+    [[nodiscard]] std::uint64_t numbered() const noexcept { return numbers_.snapshot(); }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
     [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
 
     // ---- the loop's
 
     /// The messages of one read, which may go the short road.
-    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    [[nodiscard]] run_type begin_read(std::size_t quantum) noexcept { return run_type(inbox_, quantum); }
     /// A message was read; its `payload` lies in `own`, or, where that is empty, where it was read. queue_full: the handler
     /// was told. closed: no more are wanted. Other errors: it could not be queued, so none after it may.
     errc take(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own,
@@ -63,7 +65,7 @@ public:
             if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
         const std::size_t size = payload.size();
-        if (!keep(payload, own)) return errc::out_of_memory;
+        if (!keep(payload, own)) return pass_over();
         item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
@@ -82,10 +84,11 @@ public:
 
     /// Handles what is queued, up to the quantum.
     void handle_some(Whole& whole) {
+        const std::size_t quantum = whole.rules_->handle_quantum;
         const auto each = [&](item&& next) {
             return handle(whole, next.take_ticket().take(), next.take_message());
         };
-        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum));
     }
 
     // ---- any thread's
@@ -110,13 +113,18 @@ private:
         own.shrink();
         return true;
     }
+    /// There is no memory for a message: its number is abandoned, as that of any which the inbox refuses.
+    errc pass_over() noexcept {
+        numbers_.abandon(numbers_.issue());
+        return errc::out_of_memory;
+    }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
         if constexpr (takes_lent<Handler, Whole>) {
             lend(whole, is_text, payload, run);
         } else {
             const std::size_t size = payload.size();
-            if (!keep(payload, own)) return errc::out_of_memory;
+            if (!keep(payload, own)) return pass_over();
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });
@@ -157,10 +165,10 @@ private:
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
     [[no_unique_address]] barrier_type
-        numbers_; // [[no_unique_address]]: the next two lie in its tail padding
+        numbers_; // [[no_unique_address]]: the next one lies in its tail padding
     atomic<bool> are_over_{false};
-    const std::uint32_t quantum_;
-    inbox_type inbox_; // the last: where its end was still to be made, its destructor tells the others
+    /// The last: where its end was still to be made, its destructor tells the others.
+    [[no_unique_address]] inbox_type inbox_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -8,6 +8,7 @@
 
 #include "../../core/limit.hpp"
 #include "../../session/limits.hpp"
+#include "../../sync/inbox_limits.hpp"
 #include "../../write/options.hpp"
 #include "../stream_end.hpp"
 
@@ -30,12 +31,16 @@ struct endpoint_rules {
     explicit constexpr endpoint_rules(const Options& options) noexcept
         : reading(of_messages(options.reading)),
           replies{bound_of(options.max_unsent), bound_of(options.max_unsent_replies)},
+          handling(options.handling),
+          handle_quantum(options.handle_quantum),
           ending(options.ending),
           writing(options.writing) {}
     [[nodiscard]] bool operator==(const endpoint_rules&) const = default;
 
     read_bounds reading;
     reply_bounds replies;
+    inbox_bounds handling;
+    std::uint32_t handle_quantum;
     end_options ending;
     writer_rules writing;
 

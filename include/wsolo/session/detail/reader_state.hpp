@@ -47,6 +47,10 @@ struct reader_state {
         return refuse(input, found);
     }
 
+    /// Whether next() has nothing to do or to tell when there is no input.
+    [[nodiscard]] bool has_no_more() const noexcept {
+        return phase == read_phase::open && !delivered_ && is_between_messages();
+    }
     /// Counts input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();

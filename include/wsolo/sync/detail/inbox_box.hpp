@@ -8,10 +8,11 @@
 //   wants messages again.
 // - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
 //   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
+// - The bounds are told with each call that asks for them, and are the same each time: what is the same for many connections
+//   is kept once for them all.
 // - Once sealed the inbox accepts nothing. The first error stands, and drops what is queued at that moment.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
-#include "../../core/limit.hpp"
 #include "../inbox_limits.hpp"
 #include "../inbox_report.hpp"
 #include "../spin_lock.hpp"
@@ -52,20 +53,17 @@ public:
     /// Charged per message: its place in a block.
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
-    explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(bound_of(limits.max_bytes)),
-          max_messages_(bound_of(limits.max_messages)),
-          when_full_(limits.when_full) {}
+    inbox_box() = default;
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;
 
     /// `message` is moved from only when the answer is errc::none.
-    inbox_change push(Message&& message, std::size_t bytes) noexcept {
+    inbox_change push(const inbox_bounds& most, Message&& message, std::size_t bytes) noexcept {
         block_source fresh; // outlives the hold: what is not needed is freed after the lock
         do {
             const scoped_hold hold(lock_);
-            if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
-            if (blocks_.find_room(fresh.made)) return accept(std::move(message), bytes);
+            if (const inbox_change refused = judge(most, bytes); refused.error != errc::none) return refused;
+            if (blocks_.find_room(fresh.made)) return accept(most, std::move(message), bytes);
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
@@ -79,10 +77,10 @@ public:
     }
 
     /// Takes the turn that a hook owes, and looks. not_owed: there is none; see state().
-    inbox_look<Message> begin(std::size_t quantum) noexcept {
+    inbox_look<Message> begin(const inbox_bounds& most, std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.begin()) return {.step = inbox_step::not_owed};
-        return choose(nullptr, quantum);
+        return choose(most, nullptr, quantum);
     }
 
     /// The handler wants messages again. True when the caller must call the schedule hook.
@@ -92,39 +90,39 @@ public:
     }
 
     /// Drainer: the handler wants none now. The turn is parked with what is queued, unless there is an end to make.
-    inbox_look<Message> rest() noexcept {
+    inbox_look<Message> rest(const inbox_bounds& most) noexcept {
         const scoped_hold hold(lock_);
-        const inbox_look<Message> next = choose(nullptr, 1);
+        const inbox_look<Message> next = choose(most, nullptr, 1);
         if (next.step != inbox_step::handle) return next;
         turn_.park();
         return {.step = inbox_step::rested};
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
-    inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
+    inbox_look<Message> look(const inbox_bounds& most, const handled& done, std::size_t left) noexcept {
         const scoped_hold hold(lock_);
-        return choose(settle(done), left);
+        return choose(most, settle(done), left);
     }
 
     /// Drainer, no lock: whether to look before the next message of a run.
-    [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return is_closed() || done.bytes + done.messages * overhead > max_bytes_ / batches;
+    [[nodiscard]] bool must_look(const inbox_bounds& most, const handled& done) const noexcept {
+        return is_closed() || done.bytes + done.messages * overhead > most.max_bytes / batches;
     }
 
     /// Takes the turn for messages that are handled without being queued, where none waits and a full inbox would have
     /// refused none. As any message in the handler, one counts against the bounds.
-    [[nodiscard]] bool begin_direct() noexcept {
+    [[nodiscard]] bool begin_direct(const inbox_bounds& most) noexcept {
         const scoped_hold hold(lock_);
-        if (sealed_ || when_full_ != inbox_overflow::pause || !turn_.claim()) return false;
+        if (sealed_ || most.when_full != inbox_overflow::pause || !turn_.claim()) return false;
         ++messages_;
         return turn_.begin();
     }
     /// Drainer: the end of the direct handling. The hook is to be called for messages that were pushed meanwhile.
-    inbox_look<Message> end_direct(const handled& done) noexcept {
+    inbox_look<Message> end_direct(const inbox_bounds& most, const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
         count(done);
-        return choose(nullptr, 0);
+        return choose(most, nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
@@ -157,7 +155,6 @@ public:
         return turn_.state();
     }
     // Without the lock: each changes under it.
-    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
     /// Whether close() was called: for the drainer between two messages, and for error().
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -195,29 +192,30 @@ private:
     };
 
     /// Whether there is room; closes where the policy says so.
-    inbox_change judge(std::size_t bytes) noexcept {
+    inbox_change judge(const inbox_bounds& most, std::size_t bytes) noexcept {
         if (sealed_) return {errc::closed};
-        const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
-        if (when_full_ == inbox_overflow::pause) {
+        const bool has_place = messages_ < most.max_messages && held() < most.max_bytes;
+        if (most.when_full == inbox_overflow::pause) {
             if (has_place) return {};
             ++messages_refused_;
             return {errc::queue_full, is_paused()};
         }
-        if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
-            bytes + overhead <= max_bytes_ - held())
+        if (has_place && bytes <= most.max_bytes && overhead <= most.max_bytes - bytes &&
+            bytes + overhead <= most.max_bytes - held())
             return {};
         ++messages_refused_;
-        if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
+        if (most.when_full == inbox_overflow::drop_newest) return {errc::queue_full};
         const errc why =
-            when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
+            most.when_full == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
         return {why, false, end_with(why)};
     }
 
-    inbox_change accept(Message&& message, std::size_t bytes) noexcept {
+    inbox_change accept(const inbox_bounds& most, Message&& message, std::size_t bytes) noexcept {
         blocks_.put(std::move(message), bytes);
         ++messages_;
         bytes_ += bytes;
-        if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
+        if (most.when_full == inbox_overflow::pause &&
+            (messages_ >= most.max_messages || held() >= most.max_bytes))
             set_paused(true);
         return {errc::none, is_paused(), turn_.claim()};
     }
@@ -247,11 +245,11 @@ private:
     }
 
     /// What the drainer is to do next.
-    inbox_look<Message> choose(block* spent, std::size_t left) noexcept {
+    inbox_look<Message> choose(const inbox_bounds& most, block* spent, std::size_t left) noexcept {
         inbox_look<Message> next{.spent = spent};
         if (aborting_) {
             next.step = inbox_step::end;
-        } else if (is_paused() && is_half_empty()) {
+        } else if (is_paused() && is_half_empty(most)) {
             set_paused(false);
             next.step = inbox_step::resume;
         } else if (blocks_.empty()) {
@@ -261,9 +259,9 @@ private:
             turn_.hand_over();
             next.step = inbox_step::quantum_used;
         } else {
-            const std::uint32_t most = batch();
+            const std::uint32_t longest = batch(most);
             next.step = inbox_step::handle;
-            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+            next.run = blocks_.front(left < longest ? static_cast<std::uint32_t>(left) : longest);
         }
         return next;
     }
@@ -280,27 +278,24 @@ private:
 
     void set_paused(bool now) noexcept { paused_.store(now, std::memory_order_release); }
     [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
-    [[nodiscard]] bool is_half_empty() const noexcept {
-        return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
+    [[nodiscard]] bool is_half_empty(const inbox_bounds& most) const noexcept {
+        return messages_ <= most.max_messages / 2 && held() <= most.max_bytes / 2;
     }
-    [[nodiscard]] std::uint32_t batch() const noexcept {
-        const std::uint32_t share = is_paused() ? 1 : max_messages_ / batches;
+    [[nodiscard]] std::uint32_t batch(const inbox_bounds& most) const noexcept {
+        const std::uint32_t share = is_paused() ? 1 : most.max_messages / batches;
         return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
     }
 
     message_blocks<Message> blocks_;
-    std::size_t max_bytes_;
     std::size_t bytes_ = 0; // that wait or are being handled, without overhead
     std::uint64_t messages_handled_ = 0;
     std::uint64_t bytes_handled_ = 0;
     std::uint64_t messages_refused_ = 0;
-    std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
     typename Traits::template atomic<bool> closed_{false}; // sealed_, or aborting_
     typename Traits::template atomic<bool> paused_{false};
     turn turn_;
-    inbox_overflow when_full_;
     errc reason_ = errc::none; // the first error
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;

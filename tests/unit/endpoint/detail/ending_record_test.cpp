@@ -19,45 +19,44 @@ constexpr wsolo::drain_report no_close{.reason = errc::aborted};
 
 TEST_CASE("the first reason stands", "[endpoint][ending_record]") {
     wsolo::detail::ending_record record;
-    CHECK(record.how(clean, {}).reason == errc::none);
-    CHECK(record.how(broken, {.reason = errc::handler_failed}).reason == errc::write_failed);
-    CHECK(record.how(clean, {.reason = errc::handler_failed}).reason == errc::handler_failed);
+    CHECK(record.how(0, clean, {}).reason == errc::none);
+    CHECK(record.how(0, broken, {.reason = errc::handler_failed}).reason == errc::write_failed);
+    CHECK(record.how(0, clean, {.reason = errc::handler_failed}).reason == errc::handler_failed);
     record.blame(errc::none);
-    CHECK(record.how(broken, {}).reason == errc::write_failed);
+    CHECK(record.how(0, broken, {}).reason == errc::write_failed);
     record.blame(errc::pong_timeout);
     record.blame(errc::timed_out);
-    CHECK(record.how(broken, {.reason = errc::handler_failed}).reason == errc::pong_timeout);
+    CHECK(record.how(0, broken, {.reason = errc::handler_failed}).reason == errc::pong_timeout);
 }
 
 TEST_CASE("the peer's code stands above ours, and ours counts when it was written",
           "[endpoint][ending_record]") {
     wsolo::detail::ending_record record;
-    CHECK(record.how(no_close, {}).code == close_code::abnormal);
-    CHECK(record.how(broken, {}).code == close_code::abnormal); // accepted, not written
-    CHECK(record.how(clean, {}).code == close_code::going_away);
-    CHECK_FALSE(record.how(clean, {}).peer_closed);
+    CHECK(record.how(0, no_close, {}).code == close_code::abnormal);
+    CHECK(record.how(0, broken, {}).code == close_code::abnormal); // accepted, not written
+    CHECK(record.how(0, clean, {}).code == close_code::going_away);
+    CHECK_FALSE(record.how(0, clean, {}).peer_closed);
     record.peer_closed(close_code::no_status);
-    CHECK(record.how(clean, {}).code == close_code::no_status);
-    CHECK(record.how(no_close, {}).code == close_code::no_status);
-    CHECK(record.how(clean, {}).peer_closed);
+    CHECK(record.how(0, clean, {}).code == close_code::no_status);
+    CHECK(record.how(0, no_close, {}).code == close_code::no_status);
+    CHECK(record.how(0, clean, {}).peer_closed);
 }
 
 TEST_CASE("a Close counts as a control frame when it was accepted", "[endpoint][ending_record]") {
     wsolo::detail::ending_record record;
-    record.count_control();
-    CHECK(record.how(no_close, {}).control_frames == 1);
-    CHECK(record.how(clean, {}).control_frames == 2);
-    CHECK(record.how(broken, {}).control_frames == 2);
-    CHECK(record.how(clean, {}).control_frames == 2); // it may be asked twice
+    CHECK(record.how(1, no_close, {}).control_frames == 1);
+    CHECK(record.how(1, clean, {}).control_frames == 2);
+    CHECK(record.how(1, broken, {}).control_frames == 2);
+    CHECK(record.how(1, clean, {}).control_frames == 2); // it may be asked twice
 }
 
 TEST_CASE("the reports are what they were, and a handler that still runs is told",
           "[endpoint][ending_record]") {
     wsolo::detail::ending_record record;
-    const wsolo::ending how = record.how(broken, {.messages_handled = 3});
+    const wsolo::ending how = record.how(0, broken, {.messages_handled = 3});
     CHECK(how.written.frames_dropped == 1);
     CHECK(how.handled.messages_handled == 3);
     CHECK_FALSE(how.handler_still_runs);
     record.handler_still_runs();
-    CHECK(record.how(broken, {}).handler_still_runs);
+    CHECK(record.how(0, broken, {}).handler_still_runs);
 }

@@ -17,7 +17,7 @@ constexpr wsolo::time_point start = wsolo::time_point(1000s);
 
 TEST_CASE("without a rate all may come", "[endpoint][input_rates]") {
     wsolo::detail::input_rates none(wsolo::reading_rate{}, start);
-    CHECK(none.is_whole({}));
+    CHECK_FALSE(wsolo::detail::input_rates::are_wanted({}));
     for (const kind each : kinds) CHECK(none.take(each, std::uint64_t{1} << 60U, start));
 }
 
@@ -28,7 +28,7 @@ TEST_CASE("each rate bounds its own kind alone, from the start on", "[endpoint][
      : bounded == kind::bytes  ? bound.bytes
                                : bound.control_frames) = {.per_second = 5, .burst = 2};
     wsolo::detail::input_rates rates(bound, start);
-    CHECK(rates.is_whole(bound));
+    CHECK(wsolo::detail::input_rates::are_wanted(bound));
     for (const kind each : kinds) {
         CHECK(rates.take(each, 7, start));
         CHECK(rates.take(each, 1, start) == (each != bounded));

@@ -54,3 +54,17 @@ TEST_CASE("an end whose answer did not come says so", "[endpoint][life]") {
     CHECK(one.is_gone());
     CHECK(one.missed_close());
 }
+
+TEST_CASE("a sign of life is waited for since the PING was written, or since the end's wait began",
+          "[endpoint][life]") {
+    life one(pings, start);
+    static_cast<void>(one.beat()->tick(start + 20s));
+    one.beat()->on_ping_written(start + 21s);
+    CHECK(one.waiting_since() == start + 21s);
+    one.beat()->on_not_listening(start + 22s);
+    CHECK(one.waiting_since() == start + 22s);
+    one.end(role::server, ends).on_output_over(true, start + 30s);
+    CHECK(one.waiting_since() == start + 30s);
+    one.end(role::server, ends).on_progress(start + 31s);
+    CHECK(one.waiting_since() == start + 31s);
+}
