@@ -10,7 +10,8 @@ TEST_CASE("what finds no memory displaces nothing", "[write][displacement]") {
     wsolo::writer_limits limits;
     limits.max_frames = 1;
     limits.when_full = wsolo::overflow::drop_oldest;
-    wsolo::detail::outbox<manual_traits> box(wsolo::writer_options{.limits = limits}, wsolo::turn_state::free);
+    wsolo::detail::outbox<manual_traits> box(wsolo::writer_options{.limits = limits},
+                                             wsolo::turn_state::free);
     const auto push = [&](std::size_t size, entry* made, wsolo::detail::errands& todo) {
         entry* owned = nullptr;
         const errc error = box.push(
