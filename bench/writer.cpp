@@ -2,10 +2,12 @@
 //
 // Cases null, socketpair, tcp: frames/s, and beside them NAME_cpu (CPU ns a frame, the peer's excluded) and
 // NAME_calls (system calls a frame, see support/syscalls.hpp). latency: open loop at 10, 50 and 90 % of each
-// one's own saturation. capture: what a producer is kept for. slow_reader, idle, broadcast: memory. send_idle, send_1000:
+// one's own saturation. capture: what a producer is kept for. gather: four producers and a PONG a millisecond over TCP, for
+// several writer_options::max_gather. slow_reader, idle, broadcast: memory. send_idle, send_1000:
 // one thread that sends and writes, each time or after a thousand.
 // --all adds 8 and 16 producers.
 
+#include "support/writer_gather.hpp"
 #include "support/writer_latency.hpp"
 #include "support/writer_memory.hpp"
 #include "support/writer_sends.hpp"
@@ -74,6 +76,7 @@ public:
         for (const auto& [name, kind] : kinds) throughput(name, kind);
         latency();
         capture();
+        gather();
         slow_reader();
         idle();
         broadcast();
@@ -119,6 +122,21 @@ private:
             return figures;
         };
         suite_.observe("latency", wanted.payload, wanted.producers, of_each_writer(run));
+    }
+
+    void gather() {
+        const load wanted{wire_kind::tcp, payloads.back(), 4, duration_};
+        std::vector<observed> all;
+        for (const std::uint32_t kib : {64, 128, 256, 512, 1024}) {
+            all.push_back({std::to_string(kib) + "_KiB", [=] {
+                               const bench::gathered got = bench::measure_gather(wanted, kib * 1024);
+                               return std::vector<figure>{
+                                   {"gather", "frames/s", got.frames_per_second},
+                                   {"gather_pong_p50", "us", got.pongs.quantile(0.5) / 1e3},
+                                   {"gather_pong_p99", "us", got.pongs.quantile(0.99) / 1e3}};
+                           }});
+        }
+        suite_.observe("gather", wanted.payload, wanted.producers, all);
     }
 
     void capture() {

@@ -15,6 +15,8 @@ namespace bench {
 /// The shipped transport; for the null wire one that takes everything.
 class wire_transport {
 public:
+    static constexpr bool never_waits = true;
+
     explicit wire_transport(const wire& to) : socket_(to.descriptor()) {}
 
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point deadline) noexcept {
