@@ -15646,7 +15646,7 @@ struct endpoint_options {
 };
 
 /// The same options with `reading`, `writing`, `handling`, `handle_quantum`, `max_unsent`, `max_unsent_replies` and `ending` made ready, once for all the endpoints that are made with the result or with copies of it;
-/// without it each endpoint takes a block of about 120 bytes for that part (but for the defaults, which are always shared). What
+/// without it each endpoint takes a block of about 150 bytes for that part (but for the defaults, which are always shared). What
 /// is changed afterwards is not shared. Without memory it returns the options as they are. A listener does this for its connections.
 template <std::derived_from<endpoint_options> Options>
 [[nodiscard]] Options shared_options(Options options) noexcept {
@@ -15699,7 +15699,7 @@ struct ending {
     /// over: it may still run.
     bool handler_still_runs = false;
     /// PONGs and PINGs that the endpoint queued by itself, and the Close, also one that the caller asked for: with the
-    /// caller's other accepted frames they add up to written.frames_accepted().
+    /// caller's other accepted frames they add up to written.frames_accepted(). Modulo 2^32.
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
