@@ -11029,7 +11029,7 @@ struct writer_timeouts {
     std::uint32_t min_rate = 1'024;
 };
 
-/// Copied into the writer.
+/// Copied into the writer; but an endpoint's writer looks at the endpoint's.
 struct writer_options {
     /// How much it may hold, and its times.
     writer_limits limits{};
@@ -11117,7 +11117,8 @@ struct drain_report {
     /// The same, in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
-    /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
+    /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them. Modulo 2^32; their
+    /// bytes modulo 2^40.
     std::uint64_t pongs_replaced = 0;
     std::uint64_t bytes_replaced = 0;
     bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on
@@ -11201,7 +11202,9 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 };
 
 /// Whether a transport says that its write() returns at once: `static constexpr bool never_waits = true`. Then a write that leaves
-/// nothing costs no look at a clock; one that leaves something has its time from then on.
+/// nothing costs no look at a clock; one that leaves something has its time from then on. Its first try is given no_deadline, unless
+/// a close or an abort has a bound: a write() that waits all the same is bounded by nothing. A class that derives from such a
+/// transport, and waits, says false.
 template <class T>
 inline constexpr bool never_waits = false;
 template <class T>
@@ -11730,7 +11733,7 @@ struct relief {
     std::uint32_t frames = 0;
 };
 
-/// Rules of a writer's own.
+/// Rules without a hook: of an outbox by itself, in tests.
 class own_rules {
 public:
     constexpr own_rules(const writer_options& options) noexcept : kept_(options) {}
@@ -11745,7 +11748,7 @@ private:
 template <class Owner>
 class basic_accounts {
 public:
-    explicit basic_accounts(Owner owner) noexcept : owner_(std::move(owner)) {}
+    explicit basic_accounts(Owner owner) : owner_(std::move(owner)) {}
 
     [[nodiscard]] Owner& owner() noexcept { return owner_; }
     [[nodiscard]] const writer_rules& rules() const noexcept { return owner_.rules(); }
@@ -11780,8 +11783,9 @@ public:
     /// admit() for a small data frame in the entry of the one before it.
     [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes; // far below what a number can be
-        return frames < rules().max_frames && in_use + charge_of(size, false) <= rules().max_bytes;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        const std::size_t most = rules().max_bytes;
+        return frames < rules().max_frames && in_use <= most && charge_of(size, false) <= most - in_use;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
@@ -12529,6 +12533,7 @@ public:
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
+        if (what.to == lane_id::data && to.filling != nullptr) full_bytes_ += to.filling->used;
         if (to.filling != nullptr && to.filling->entries == 0)
             spares_.keep(to.filling, books.most_kept(held), todo);
         to.filling = next;
@@ -12543,14 +12548,10 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Bytes of the blocks that data took beside the first one, about: each was four times as large as the one before.
-    [[nodiscard]] std::size_t fresh_bytes() const noexcept {
-        return (block_size_ - accounts::least_block) / 3;
-    }
-    /// Bytes of the block that data fills, as far as it was ever filled.
-    [[nodiscard]] std::size_t filled_bytes() const noexcept {
+    /// Bytes that small data took of its blocks while the writer was busy.
+    [[nodiscard]] std::size_t small_bytes() const noexcept {
         const block* const last = of(lane_id::data).filling;
-        return last == nullptr || last->used < most_filled_ ? most_filled_ : last->used;
+        return full_bytes_ + (last == nullptr || last->used < most_filled_ ? most_filled_ : last->used);
     }
 
     /// Where to write a small frame, which extends_run() or has found room.
@@ -12927,6 +12928,7 @@ private:
     std::uint32_t next_waiter_ = 0;
     std::uint32_t block_size_ = accounts::least_block;
     std::uint32_t most_filled_ = 0; ///< bytes of a block of data that was emptied, and goes on being filled
+    std::size_t full_bytes_ = 0;    ///< bytes of the blocks that data filled before the one that it fills
     lane_id begun_ = lane_id::data;
 };
 
@@ -13005,7 +13007,7 @@ struct sole_write {
 template <class Traits, class Owner = own_rules>
 class outbox {
 public:
-    outbox(Owner owner, turn_state first) noexcept : books_(std::move(owner)), turn_(first) {}
+    outbox(Owner owner, turn_state first) : books_(std::move(owner)), turn_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -13244,7 +13246,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
-        note_burst();
+        books_.note_burst(queue_->small_bytes());
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -13280,7 +13282,7 @@ public:
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) {
-            note_burst();
+            books_.note_burst(queue_->small_bytes());
             how.idle = detail::exchange(queue_, nullptr);
         }
         return leave(next_step::released);
@@ -13520,11 +13522,6 @@ private:
             queue_->end_waits(todo.due);
         else
             queue_->grant(books_, todo.due);
-    }
-    /// The writer becomes idle: as much as small frames took meanwhile. Where one block was not enough, that was full.
-    void note_burst() noexcept {
-        const std::size_t fresh = queue_->fresh_bytes();
-        books_.note_burst(fresh == 0 ? queue_->filled_bytes() : fresh + books_.last_burst());
     }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
@@ -13937,7 +13934,8 @@ written judge_write(const batch& plan, queue& work, const writer_rules& rules, c
     const bool is_whole = io.transferred == plan.bytes();
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = verdict_of_write(io, work, drain_deadline, tried);
-    made.is_blocked = io.status == io_status::would_block;
+    made.is_blocked =
+        io.status == io_status::would_block && !is_whole; // else it has no deadline: the next write tells
     made.transport_error = io.error;
     return made;
 }
@@ -14631,7 +14629,7 @@ template <role Self>
 //   the caller's.
 // - The schedule hook is called outside any lock: once when the idle writer gets work, and when a parked writer has to look
 //   again (a close, an abort, a high mark, the end of a started write). The hook must have pump() called.
-// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+// - A write's deadline is that write's own, never inherited; after an error nothing follows.
 
 namespace wsolo::inline WSOLO_ABI {
 

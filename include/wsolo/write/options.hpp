@@ -72,7 +72,7 @@ struct writer_timeouts {
     std::uint32_t min_rate = 1'024;
 };
 
-/// Copied into the writer.
+/// Copied into the writer; but an endpoint's writer looks at the endpoint's.
 struct writer_options {
     /// How much it may hold, and its times.
     writer_limits limits{};

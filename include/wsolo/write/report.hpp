@@ -17,7 +17,8 @@ struct drain_report {
     /// The same, in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
-    /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
+    /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them. Modulo 2^32; their
+    /// bytes modulo 2^40.
     std::uint64_t pongs_replaced = 0;
     std::uint64_t bytes_replaced = 0;
     bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on

@@ -9,7 +9,7 @@
 //   the caller's.
 // - The schedule hook is called outside any lock: once when the idle writer gets work, and when a parked writer has to look
 //   again (a close, an abort, a high mark, the end of a started write). The hook must have pump() called.
-// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+// - A write's deadline is that write's own, never inherited; after an error nothing follows.
 
 #include "../core/side.hpp"
 #include "../frame/control_reply.hpp"

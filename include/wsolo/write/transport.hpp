@@ -62,7 +62,9 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 };
 
 /// Whether a transport says that its write() returns at once: `static constexpr bool never_waits = true`. Then a write that leaves
-/// nothing costs no look at a clock; one that leaves something has its time from then on.
+/// nothing costs no look at a clock; one that leaves something has its time from then on. Its first try is given no_deadline, unless
+/// a close or an abort has a bound: a write() that waits all the same is bounded by nothing. A class that derives from such a
+/// transport, and waits, says false.
 template <class T>
 inline constexpr bool never_waits = false;
 template <class T>

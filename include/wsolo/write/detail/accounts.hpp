@@ -61,7 +61,7 @@ struct relief {
     std::uint32_t frames = 0;
 };
 
-/// Rules of a writer's own.
+/// Rules without a hook: of an outbox by itself, in tests.
 class own_rules {
 public:
     constexpr own_rules(const writer_options& options) noexcept : kept_(options) {}
@@ -76,7 +76,7 @@ private:
 template <class Owner>
 class basic_accounts {
 public:
-    explicit basic_accounts(Owner owner) noexcept : owner_(std::move(owner)) {}
+    explicit basic_accounts(Owner owner) : owner_(std::move(owner)) {}
 
     [[nodiscard]] Owner& owner() noexcept { return owner_; }
     [[nodiscard]] const writer_rules& rules() const noexcept { return owner_.rules(); }
@@ -111,8 +111,9 @@ public:
     /// admit() for a small data frame in the entry of the one before it.
     [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes; // far below what a number can be
-        return frames < rules().max_frames && in_use + charge_of(size, false) <= rules().max_bytes;
+        const std::size_t in_use = held.charged() + held.reserved_bytes;
+        const std::size_t most = rules().max_bytes;
+        return frames < rules().max_frames && in_use <= most && charge_of(size, false) <= most - in_use;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {

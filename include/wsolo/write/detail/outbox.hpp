@@ -76,7 +76,7 @@ struct sole_write {
 template <class Traits, class Owner = own_rules>
 class outbox {
 public:
-    outbox(Owner owner, turn_state first) noexcept : books_(std::move(owner)), turn_(first) {}
+    outbox(Owner owner, turn_state first) : books_(std::move(owner)), turn_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -315,7 +315,7 @@ public:
         const scoped_hold hold(lock_);
         const entry* const item = sole();
         if (item == nullptr || item->size != bytes) return false;
-        note_burst();
+        books_.note_burst(queue_->small_bytes());
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
         turn_.release();
@@ -351,7 +351,7 @@ public:
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) {
-            note_burst();
+            books_.note_burst(queue_->small_bytes());
             how.idle = detail::exchange(queue_, nullptr);
         }
         return leave(next_step::released);
@@ -591,11 +591,6 @@ private:
             queue_->end_waits(todo.due);
         else
             queue_->grant(books_, todo.due);
-    }
-    /// The writer becomes idle: as much as small frames took meanwhile. Where one block was not enough, that was full.
-    void note_burst() noexcept {
-        const std::size_t fresh = queue_->fresh_bytes();
-        books_.note_burst(fresh == 0 ? queue_->filled_bytes() : fresh + books_.last_burst());
     }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {

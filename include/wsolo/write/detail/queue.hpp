@@ -208,6 +208,7 @@ public:
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
+        if (what.to == lane_id::data && to.filling != nullptr) full_bytes_ += to.filling->used;
         if (to.filling != nullptr && to.filling->entries == 0)
             spares_.keep(to.filling, books.most_kept(held), todo);
         to.filling = next;
@@ -222,14 +223,10 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Bytes of the blocks that data took beside the first one, about: each was four times as large as the one before.
-    [[nodiscard]] std::size_t fresh_bytes() const noexcept {
-        return (block_size_ - accounts::least_block) / 3;
-    }
-    /// Bytes of the block that data fills, as far as it was ever filled.
-    [[nodiscard]] std::size_t filled_bytes() const noexcept {
+    /// Bytes that small data took of its blocks while the writer was busy.
+    [[nodiscard]] std::size_t small_bytes() const noexcept {
         const block* const last = of(lane_id::data).filling;
-        return last == nullptr || last->used < most_filled_ ? most_filled_ : last->used;
+        return full_bytes_ + (last == nullptr || last->used < most_filled_ ? most_filled_ : last->used);
     }
 
     /// Where to write a small frame, which extends_run() or has found room.
@@ -606,6 +603,7 @@ private:
     std::uint32_t next_waiter_ = 0;
     std::uint32_t block_size_ = accounts::least_block;
     std::uint32_t most_filled_ = 0; ///< bytes of a block of data that was emptied, and goes on being filled
+    std::size_t full_bytes_ = 0;    ///< bytes of the blocks that data filled before the one that it fills
     lane_id begun_ = lane_id::data;
 };
 

@@ -82,6 +82,19 @@ TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever",
     CHECK(f.out->report().partial_frame);
 }
 
+TEST_CASE("a write that took everything is not blocked, whatever it says", "[write][one_write]") {
+    wsolo::writer_options options;
+    options.max_gather = 3000;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send_text(std::string(2996, 'x')) == errc::none);
+    REQUIRE(f.out->send_text(std::string(2996, 'x')) == errc::none);
+    f.wire.then({io_status::would_block, 3000, 0}).then({io_status::would_block, 0, 0});
+    const auto left = f.out->pump();
+    CHECK(left.status == pump_status::blocked);
+    CHECK(f.wire.calls().size() == 2);
+    CHECK(left.deadline != wsolo::no_deadline); // what stands is bounded
+}
+
 TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;

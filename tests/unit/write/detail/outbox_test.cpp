@@ -424,6 +424,21 @@ TEST_CASE("a burst is remembered however it was written", "[write][outbox]") {
     CHECK(support::heap_now().bytes - before < 1100);
 }
 
+TEST_CASE("a burst is as large as its small data, whatever came beside it", "[write][outbox]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    fixture f;
+    for (int period = 0; period != 10; ++period) {
+        REQUIRE(f.push(lane_id::pong, 120).error == errc::none); // it has the queue's own block
+        REQUIRE(f.push(lane_id::data, 2).error == errc::none);
+        REQUIRE(f.begin());
+        REQUIRE(f.step() == next_step::write);
+        REQUIRE(f.step(f.write_all()) == next_step::released);
+    }
+    const long before = support::heap_now().bytes;
+    CHECK(f.follow(2));
+    CHECK(support::heap_now().bytes - before < 1100);
+}
+
 TEST_CASE("a parked turn is taken by pump or recalled by close, never by a push", "[write][outbox]") {
     fixture f;
     REQUIRE(f.push().owed == wake::hook);
