@@ -15753,7 +15753,7 @@ struct group_goodbye {
 };
 
 /// What a group asks of a member of some type, through a weak handle: when the member is gone these do nothing. All but
-/// destroy() are called with the roll's lock held, and let go of it before they call the member.
+/// move() and destroy() are called with the roll's lock held, and let go of it before they call the member.
 template <class Lock>
 struct group_calls {
     /// `is_cut_off`: aborts it when it has no room.
@@ -15761,6 +15761,7 @@ struct group_calls {
     void (*close)(const std::byte* to, Lock& held, const group_goodbye& words);
     void (*abort)(const std::byte* to, Lock& held, errc why);
     void (*ask_for_turn)(const std::byte* to, Lock& held);
+    void (*move)(std::byte* from, std::byte* to) noexcept; ///< with the lock held
     void (*destroy)(std::byte* old) noexcept;
 };
 
@@ -15878,8 +15879,7 @@ public:
         to.insert_before(from);
         from.unlink();
         to.of = std::exchange(from.of, nullptr);
-        // A handle is one pointer: it may be moved by its bytes.
-        std::memcpy(to.handle_, from.handle_, sizeof to.handle_);
+        to.by().move(from.handle_, to.handle_);
         to.close_at_.store(from.close_at_.exchange(member::never, std::memory_order_relaxed),
                            std::memory_order_relaxed);
     }
@@ -16151,6 +16151,11 @@ struct calls_by {
         [](const std::byte* to, Lock& held) {
             if (const auto live = use(to, held)) live->ask_for_turn();
         },
+        [](std::byte* from, std::byte* to) noexcept {
+            auto* const old = std::launder(reinterpret_cast<handle*>(from));
+            ::new (static_cast<void*>(to)) handle(std::move(*old));
+            std::destroy_at(old);
+        },
         [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
 };
 
@@ -16162,7 +16167,7 @@ template <class Traits>
 class basic_group_invitation;
 
 /// A member's place in a group. It belongs to the member's loop, is kept beside the connection or in it, and is not
-/// thread-safe. Move-only, 40 bytes, of no other memory; its destructor leaves the group. It may outlive the group.
+/// thread-safe. Move-only, 40 bytes, and nothing on the heap; its destructor leaves the group. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_seat {
 public:
@@ -17389,7 +17394,7 @@ private:
 // back, and the Close that it owes.
 //
 // Laws of this file:
-// - While none of them is there it is a null pointer, and asks nothing. Rates stay; the others take memory until they are over.
+// - While none of them is there it is a null pointer. Rates stay; the others take memory until they are over.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -17406,7 +17411,7 @@ public:
     // ---- rates
 
     /// Of the bound that it was made with. False: there was no memory for it.
-    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+    [[nodiscard]] bool has_its_rates(const reading_rate& bound) const noexcept {
         return block_ != nullptr || !input_rates::are_wanted(bound);
     }
     /// False: it comes faster than it may.
@@ -17599,8 +17604,10 @@ public:
     [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
     [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
 
-    /// Whether it waits for nothing but the heartbeat's deadline.
-    [[nodiscard]] bool is_quiet(time_point now) const noexcept { return !is_ending_ && beat_.is_quiet(now); }
+    /// Whether it waits for nothing but the heartbeat's deadline, and that is not before `told`.
+    [[nodiscard]] bool is_quiet(time_point now, time_point told) const noexcept {
+        return !is_ending_ && beat_.is_quiet(now) && told <= beat_.deadline();
+    }
 
     /// The end, for an event of it: which begins it.
     [[nodiscard]] stream_end& end(role self, const end_options& options) noexcept {
@@ -17615,7 +17622,7 @@ public:
     [[nodiscard]] bool is_waiting() const noexcept { return is_ending_ && end_.is_waiting(); }
     [[nodiscard]] bool wants_input() const noexcept { return !is_ending_ || end_.wants_input(); }
     [[nodiscard]] bool missed_close() const noexcept { return is_ending_ && end_.missed_close(); }
-    /// Since when it is waited for a sign of life, while it is.
+    /// While a sign of life is awaited: since when.
     [[nodiscard]] time_point waiting_since() const noexcept {
         return is_ending_ ? end_.waiting_since() : beat_.waiting_since();
     }
@@ -18082,7 +18089,6 @@ class endpoint {
         bool operator()() const { return self->wake(self->write_is_due_); }
         [[nodiscard]] const detail::writer_rules& rules() const noexcept { return self->rules_->writing; }
     };
-
     using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
     template <class T>
@@ -18309,7 +18315,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !has_rules || !extras_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !extras_.has_its_rates(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -18583,7 +18589,7 @@ private:
     }
     [[gnu::noinline]] void owe_by(time_point now) {
         const bool can_wait = extras_.owe(owed_end_, deadline_after(now, close_timeout()));
-        if (!can_wait && !messages_.are_over()) return; // it is tried again
+        if (!can_wait && !messages_.are_over() && now < told_deadline_.told()) return; // tried again
         const errc why = std::exchange(owed_end_, errc::none);
         if (!can_wait) close_for(why);
     }
@@ -18597,8 +18603,9 @@ private:
     /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
     [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
         return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
-               life_.is_quiet(now) && !in_.is_unfinished() && extras_.are_none() && owed_end_ == errc::none &&
-               !is_closing_.load(std::memory_order_relaxed) && !messages().is_closed();
+               life_.is_quiet(now, told_deadline_.told()) && !in_.is_unfinished() && extras_.are_none() &&
+               owed_end_ == errc::none && !is_closing_.load(std::memory_order_relaxed) &&
+               !messages().is_closed();
     }
 
     endpoint_wants settle(time_point now, bool is_early = false) {
@@ -18631,7 +18638,7 @@ private:
         if (beat == nullptr) return;
         if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
         if (!is_listening_) beat->on_not_listening(now);
-        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        if (is_listening_ && beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});

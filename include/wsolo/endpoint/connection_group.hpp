@@ -95,6 +95,11 @@ struct calls_by {
         [](const std::byte* to, Lock& held) {
             if (const auto live = use(to, held)) live->ask_for_turn();
         },
+        [](std::byte* from, std::byte* to) noexcept {
+            auto* const old = std::launder(reinterpret_cast<handle*>(from));
+            ::new (static_cast<void*>(to)) handle(std::move(*old));
+            std::destroy_at(old);
+        },
         [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
 };
 
@@ -106,7 +111,7 @@ template <class Traits>
 class basic_group_invitation;
 
 /// A member's place in a group. It belongs to the member's loop, is kept beside the connection or in it, and is not
-/// thread-safe. Move-only, 40 bytes, of no other memory; its destructor leaves the group. It may outlive the group.
+/// thread-safe. Move-only, 40 bytes, and nothing on the heap; its destructor leaves the group. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_seat {
 public:

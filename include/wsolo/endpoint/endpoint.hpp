@@ -68,7 +68,6 @@ class endpoint {
         bool operator()() const { return self->wake(self->write_is_due_); }
         [[nodiscard]] const detail::writer_rules& rules() const noexcept { return self->rules_->writing; }
     };
-
     using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
     template <class T>
@@ -295,7 +294,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !has_rules || !extras_.is_whole(options.rate)) abort(errc::out_of_memory);
+        if (!made || !has_rules || !extras_.has_its_rates(options.rate)) abort(errc::out_of_memory);
     }
 
     // ---- asking for turns
@@ -569,7 +568,7 @@ private:
     }
     [[gnu::noinline]] void owe_by(time_point now) {
         const bool can_wait = extras_.owe(owed_end_, deadline_after(now, close_timeout()));
-        if (!can_wait && !messages_.are_over()) return; // it is tried again
+        if (!can_wait && !messages_.are_over() && now < told_deadline_.told()) return; // tried again
         const errc why = std::exchange(owed_end_, errc::none);
         if (!can_wait) close_for(why);
     }
@@ -583,8 +582,9 @@ private:
     /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
     [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
         return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
-               life_.is_quiet(now) && !in_.is_unfinished() && extras_.are_none() && owed_end_ == errc::none &&
-               !is_closing_.load(std::memory_order_relaxed) && !messages().is_closed();
+               life_.is_quiet(now, told_deadline_.told()) && !in_.is_unfinished() && extras_.are_none() &&
+               owed_end_ == errc::none && !is_closing_.load(std::memory_order_relaxed) &&
+               !messages().is_closed();
     }
 
     endpoint_wants settle(time_point now, bool is_early = false) {
@@ -617,7 +617,7 @@ private:
         if (beat == nullptr) return;
         if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
         if (!is_listening_) beat->on_not_listening(now);
-        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        if (is_listening_ && beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});

@@ -79,6 +79,8 @@ public:
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
     ~basic_loop() {
+        for (watched* owed = wake_list::take(); owed != nullptr;) // or each would be looked for in the list
+            owed = wake_list::begin_turn(*owed);
         while (!all_.empty()) destroy(all_.first());
     }
 
@@ -151,7 +153,7 @@ public:
         while (!all_.empty() && all_.first().due <= now) {
             watched& due = all_.first();
             if (due.is_gone) {
-                due.is_left() ? destroy(due) : call_at(due, deadline_after(now, recall));
+                due.is_left() && !due.is_owed() ? destroy(due) : call_at(due, deadline_after(now, recall));
                 continue;
             }
             call_at(due, no_deadline);

@@ -30,6 +30,39 @@ TEMPLATE_TEST_CASE("a read at the deadline does what is due", "[endpoint]", serv
     CHECK(f.sent_with_plain_pings() == sent_frames{{ping_op, ""}});
 }
 
+TEMPLATE_TEST_CASE("after a PONG the next PING is told in time", "[endpoint]", server, client) {
+    wsolo::endpoint_options options = beating();
+    options.beating.pong_timeout = 60s; // it is looked at after 45 s: later than the next PING
+    endpoint_fixture<TestType> f(options);
+    f.run();
+    for (std::size_t pings = 1; pings < 4; ++pings) {
+        const wsolo::time_point begun = manual_clock::now();
+        manual_clock::advance(f.wants.deadline - begun);
+        f.run();
+        CHECK(manual_clock::now() - begun <= 20s);
+        const auto sent = f.sent();
+        REQUIRE(sent.size() == pings);
+        manual_clock::advance(100ms);
+        f.receive(f.frame(wsolo::opcode::pong, sent.back().second));
+        CHECK(f.wants.deadline <= f.whole->beat()->deadline());
+    }
+}
+
+TEST_CASE("while reading is paused a byte that is taken is no sign of life", "[endpoint]") {
+    wsolo::endpoint_options options;
+    options.beating = {.ping_interval = 20s, .pong_timeout = 20s};
+    options.handling.max_messages = 1;
+    endpoint_fixture<server, counted_work> f(options);
+    f.run();
+    f.receive(f.text("it fills the inbox"));
+    REQUIRE_FALSE(f.wants.read);
+    CHECK(f.live_for(21s).finished == false);
+    REQUIRE(f.whole->beat()->is_awaiting_pong());
+    REQUIRE(f.whole->send_text("tiny") == errc::none);
+    f.run();
+    CHECK(f.whole->beat()->is_awaiting_pong());
+}
+
 TEMPLATE_TEST_CASE("an end that begins with the last write of a read has its deadline told", "[endpoint]",
                    server, client) {
     endpoint_fixture<TestType> f(beating());

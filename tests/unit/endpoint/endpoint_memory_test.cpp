@@ -54,6 +54,27 @@ TEMPLATE_TEST_CASE("without memory for a message none after it is handled", "[en
     CHECK(f.whole->counters().binaries_received == 0);
 }
 
+TEMPLATE_TEST_CASE("an end without memory for it waits within its bound", "[endpoint][memory]", server,
+                   client) {
+    wsolo::endpoint_options options;
+    options.ending.close_timeout = 5s;
+    endpoint_fixture<TestType, counted_work> f(options);
+    f.run();
+    f.receive(f.text("no thread comes for it"));
+    const wsolo::time_point begun = manual_clock::now();
+    REQUIRE(f.whole->send_text("its block has room for a Close") == errc::none);
+    const std::string cut = f.text("cut").substr(0, 3);
+    static_cast<void>(receive_without_memory(f, cut)); // it can't be kept, nor the end's time
+    for (int turn = 0; turn < 20 && manual_clock::now() < begun + 5s; ++turn) {
+        manual_clock::advance(500ms);
+        const support::no_heap none;
+        f.wants = f.whole->run();
+    }
+    const support::no_heap none;
+    f.wants = f.whole->run();
+    CHECK(f.whole->writer().report().ends_with_close());
+}
+
 TEMPLATE_TEST_CASE("what is unfinished and can't be kept ends the connection", "[endpoint][memory]", server,
                    client) {
     endpoint_fixture<TestType, counted_work> f;

@@ -4,7 +4,7 @@
 // back, and the Close that it owes.
 //
 // Laws of this file:
-// - While none of them is there it is a null pointer, and asks nothing. Rates stay; the others take memory until they are over.
+// - While none of them is there it is a null pointer. Rates stay; the others take memory until they are over.
 
 #include "../../core/detail/owned.hpp"
 #include "input_rates.hpp"
@@ -28,7 +28,7 @@ public:
     // ---- rates
 
     /// Of the bound that it was made with. False: there was no memory for it.
-    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+    [[nodiscard]] bool has_its_rates(const reading_rate& bound) const noexcept {
         return block_ != nullptr || !input_rates::are_wanted(bound);
     }
     /// False: it comes faster than it may.

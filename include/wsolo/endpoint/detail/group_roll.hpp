@@ -18,7 +18,6 @@
 #include "../../sync/weak_session.hpp"
 #include "../options.hpp"
 
-#include <cstring>
 #include <new>
 
 namespace wsolo::inline WSOLO_ABI {
@@ -58,7 +57,7 @@ struct group_goodbye {
 };
 
 /// What a group asks of a member of some type, through a weak handle: when the member is gone these do nothing. All but
-/// destroy() are called with the roll's lock held, and let go of it before they call the member.
+/// move() and destroy() are called with the roll's lock held, and let go of it before they call the member.
 template <class Lock>
 struct group_calls {
     /// `is_cut_off`: aborts it when it has no room.
@@ -66,6 +65,7 @@ struct group_calls {
     void (*close)(const std::byte* to, Lock& held, const group_goodbye& words);
     void (*abort)(const std::byte* to, Lock& held, errc why);
     void (*ask_for_turn)(const std::byte* to, Lock& held);
+    void (*move)(std::byte* from, std::byte* to) noexcept; ///< with the lock held
     void (*destroy)(std::byte* old) noexcept;
 };
 
@@ -183,8 +183,7 @@ public:
         to.insert_before(from);
         from.unlink();
         to.of = std::exchange(from.of, nullptr);
-        // A handle is one pointer: it may be moved by its bytes.
-        std::memcpy(to.handle_, from.handle_, sizeof to.handle_);
+        to.by().move(from.handle_, to.handle_);
         to.close_at_.store(from.close_at_.exchange(member::never, std::memory_order_relaxed),
                            std::memory_order_relaxed);
     }

@@ -30,8 +30,10 @@ public:
     [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
     [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
 
-    /// Whether it waits for nothing but the heartbeat's deadline.
-    [[nodiscard]] bool is_quiet(time_point now) const noexcept { return !is_ending_ && beat_.is_quiet(now); }
+    /// Whether it waits for nothing but the heartbeat's deadline, and that is not before `told`.
+    [[nodiscard]] bool is_quiet(time_point now, time_point told) const noexcept {
+        return !is_ending_ && beat_.is_quiet(now) && told <= beat_.deadline();
+    }
 
     /// The end, for an event of it: which begins it.
     [[nodiscard]] stream_end& end(role self, const end_options& options) noexcept {
@@ -46,7 +48,7 @@ public:
     [[nodiscard]] bool is_waiting() const noexcept { return is_ending_ && end_.is_waiting(); }
     [[nodiscard]] bool wants_input() const noexcept { return !is_ending_ || end_.wants_input(); }
     [[nodiscard]] bool missed_close() const noexcept { return is_ending_ && end_.missed_close(); }
-    /// Since when it is waited for a sign of life, while it is.
+    /// While a sign of life is awaited: since when.
     [[nodiscard]] time_point waiting_since() const noexcept {
         return is_ending_ ? end_.waiting_since() : beat_.waiting_since();
     }

@@ -68,6 +68,8 @@ public:
     /// Once it is gone: whether it can be destroyed without a wait for another thread.
     [[nodiscard]] virtual bool is_left() noexcept { return true; }
     void call_for_turn() noexcept; ///< any thread
+    /// Whether it is in the list of those that are owed a turn.
+    [[nodiscard]] bool is_owed() const noexcept { return is_owed_.load(std::memory_order_acquire); }
 
     // From wide to narrow: a loop has very many of these.
     time_point due = no_deadline;
@@ -95,8 +97,8 @@ struct happening {
     unsigned events;
 };
 
-/// Who is owed a turn, and how other threads wake the loop. One word: the one that called last, before it the others; or none; or
-/// that the loop sleeps, which who calls finds out by the same step.
+/// Who is owed a turn, and how other threads wake the loop. All of it is one word: the newest of a list of callers, or none, or a
+/// mark that the loop sleeps. So whoever enters the list learns by the same step whether to wake the loop.
 class wake_list {
 public:
     wake_list() noexcept {
@@ -167,7 +169,7 @@ public:
     }
     /// It goes: no thread calls it any more. O(1) if it is owed no turn, which is usual.
     void forget(watched& gone) noexcept {
-        if (!gone.is_owed_.load(std::memory_order_acquire)) return;
+        if (!gone.is_owed()) return;
         for (watched* each = take(); each != nullptr;) {
             watched& current = *std::exchange(each, static_cast<watched*>(each->next));
             if (&current != &gone) enter(current);

@@ -22,7 +22,7 @@ static_assert(sizeof(extras) == sizeof(void*)); // an idle connection holds one 
 TEST_CASE("without any of them there is no block", "[endpoint][extras]") {
     const support::heap_counts before = support::heap_now();
     extras none({}, start);
-    CHECK(none.is_whole({}));
+    CHECK(none.has_its_rates({}));
     CHECK(none.is_in_rate(kind::bytes, std::uint64_t{1} << 60U, start));
     CHECK_FALSE(none.keeps());
     CHECK(none.kept_size() == 0);
@@ -66,7 +66,7 @@ TEST_CASE("the block is there as long as something is in it", "[endpoint][extras
 TEST_CASE("rates stay when what was beside them is over", "[endpoint][extras]") {
     const wsolo::reading_rate bound{.messages = {.per_second = 5}};
     extras rated(bound, start);
-    CHECK(rated.is_whole(bound));
+    CHECK(rated.has_its_rates(bound));
     CHECK(rated.is_in_rate(kind::messages, 5, start));
     REQUIRE(rated.keep(bytes_of("abc")));
     rated.keep_last(0);
