@@ -62,7 +62,6 @@ TEMPLATE_TEST_CASE("an end without memory for it waits within its bound", "[endp
     f.run();
     f.receive(f.text("no thread comes for it"));
     const wsolo::time_point begun = manual_clock::now();
-    REQUIRE(f.whole->send_text("its block has room for a Close") == errc::none);
     const std::string cut = f.text("cut").substr(0, 3);
     static_cast<void>(receive_without_memory(f, cut)); // it can't be kept, nor the end's time
     while (manual_clock::now() < begun + 5s) {
@@ -70,7 +69,7 @@ TEMPLATE_TEST_CASE("an end without memory for it waits within its bound", "[endp
         const support::no_heap none;
         f.wants = f.whole->run();
     }
-    CHECK(f.whole->writer().report().ends_with_close());
+    CHECK(f.whole->writer().is_finished()); // there was no memory for a Close either
 }
 
 TEMPLATE_TEST_CASE("what is unfinished and can't be kept ends the connection", "[endpoint][memory]", server,
