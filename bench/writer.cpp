@@ -127,7 +127,7 @@ private:
     void gather() {
         const load wanted{wire_kind::tcp, payloads.back(), 4, duration_};
         std::vector<observed> all;
-        for (const std::uint32_t kib : {64, 128, 256, 512, 1024}) {
+        for (const std::uint32_t kib : {64U, 128U, 256U, 512U, 1024U}) {
             all.push_back({std::to_string(kib) + "_KiB", [=] {
                                const bench::gathered got = bench::measure_gather(wanted, kib * 1024);
                                return std::vector<figure>{
