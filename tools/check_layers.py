@@ -49,7 +49,7 @@ BRINGS = {
     "session": "array cstddef cstdint cstdlib iosfwd optional utility",
     "sync": "atomic concepts coroutine cstddef cstdint new type_traits utility",
     "write": "concepts cstddef cstdint cstring new optional utility",
-    "endpoint": "atomic concepts cstddef cstdint cstring new optional string_view type_traits utility",
+    "endpoint": "atomic concepts cstddef cstdint new optional string_view type_traits utility",
 }
 FRUGAL_ROOMS = {"core", "text", "frame", "handshake", "session"}
 

@@ -98,7 +98,7 @@ struct happening {
 };
 
 /// Who is owed a turn, and how other threads wake the loop. All of it is one word: the newest of a list of callers, or none, or a
-/// mark that the loop sleeps. So whoever enters the list learns by the same step whether to wake the loop.
+/// mark that the loop sleeps. So the step that enters the list also says whether the loop is to be woken.
 class wake_list {
 public:
     wake_list() noexcept {
