@@ -59,7 +59,8 @@ TEST_CASE("while reading is paused a byte that is taken is no sign of life", "[e
     CHECK(f.live_for(21s).finished == false);
     REQUIRE(f.whole->beat()->is_awaiting_pong());
     REQUIRE(f.whole->send_text("tiny") == errc::none);
-    f.run();
+    f.run(); // it is written
+    f.run(); // and seen
     CHECK(f.whole->beat()->is_awaiting_pong());
 }
 
