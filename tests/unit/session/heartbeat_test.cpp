@@ -411,8 +411,8 @@ TEST_CASE("without beats all but the beats is the same", "[session][heartbeat]")
 }
 
 TEST_CASE("quiet is what no tick() before the deadline changes", "[session][heartbeat]") {
-    constexpr heartbeat_options pings{.ping_interval = 20s, .pong_timeout = 20s};
-    wsolo::basic_heartbeat<false> pulse(pings, start);
+    constexpr heartbeat_options pings_and_waits{.ping_interval = 20s, .pong_timeout = 20s};
+    wsolo::basic_heartbeat<false> pulse(pings_and_waits, start);
     CHECK(pulse.is_quiet(start));
     CHECK_FALSE(pulse.is_quiet(start - 1s)); // the clock ran ahead before: a tick() heals it
     static_cast<void>(pulse.tick(at(20)));
@@ -424,6 +424,6 @@ TEST_CASE("quiet is what no tick() before the deadline changes", "[session][hear
     pulse.on_closing();
     CHECK_FALSE(pulse.is_quiet(at(24)));
 
-    CHECK(heartbeat(pings, start).is_quiet(start));
+    CHECK(heartbeat(pings_and_waits, start).is_quiet(start));
     CHECK_FALSE(heartbeat(both, start).is_quiet(start)); // beats are due in each tick()'s time
 }
