@@ -616,8 +616,8 @@ private:
         auto* const beat = life_.beat();
         if (beat == nullptr) return;
         if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
-        if (!is_listening_) beat->on_not_listening(now);
-        if (is_listening_ && beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        if (!is_listening_) beat->on_not_listening();
+        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
@@ -711,8 +711,10 @@ private:
         const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !life_.is_discarding() && extras_.keeps();
-        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
+        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on))) {
             end().on_progress(now); // a handler that is stuck is no progress
+            taken_.start(detail::bytes_taken(out_));
+        }
         const end_actions due = end().next(now);
         if (life_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();

@@ -193,10 +193,10 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
-    /// This side did not read until now: the peer is not blamed for that silence, and the pong timer starts anew. PINGs
-    /// go on.
-    constexpr void on_not_listening(time_point now) noexcept {
-        if (phase_ == phase::awaiting_pong) wait_from(now);
+    /// This side does not read at present: the peer is not blamed for that silence, so nothing is awaited. PINGs go on, an
+    /// interval after the last one. Call it in each turn in which it is so.
+    constexpr void on_not_listening() noexcept {
+        if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.

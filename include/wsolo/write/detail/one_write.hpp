@@ -117,10 +117,11 @@ written judge_write(const batch& plan, queue& work, const writer_rules& rules, c
     written made;
     const bool is_whole = io.transferred == plan.bytes();
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
-    made.error = verdict_of_write(io, work, drain_deadline, tried);
-    // What took everything is not blocked, whatever it says: it has no deadline, and the next write tells.
-    made.is_blocked = io.status == io_status::would_block && !is_whole;
     made.transport_error = io.error;
+    // What took everything is neither blocked nor late, unless it failed: the next write tells.
+    if (is_whole && io.status != io_status::failed) return made;
+    made.error = verdict_of_write(io, work, drain_deadline, tried);
+    made.is_blocked = io.status == io_status::would_block;
     return made;
 }
 

@@ -95,6 +95,21 @@ TEST_CASE("a write that took everything is not blocked, whatever it says", "[wri
     CHECK(left.deadline != wsolo::no_deadline); // what stands is bounded
 }
 
+TEST_CASE("a write that took everything is not late, whatever it says", "[write][one_write]") {
+    const io_status says = GENERATE(io_status::ok, io_status::would_block, io_status::timed_out);
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 0, 0});
+    REQUIRE(f.out->close(wsolo::close_code::normal, "", 5s) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    manual_clock::advance(6s);
+    f.wire.then({says, std::size_t(-1), 0});
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::none);
+    CHECK_FALSE(f.out->report().deadline_hit);
+    CHECK(f.out->report().ends_with_close());
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::drained);
+}
+
 TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
