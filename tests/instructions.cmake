@@ -12,7 +12,7 @@ if(NOT WSOLO_VALGRIND OR NOT WSOLO_VALGRIND_INCLUDE OR WSOLO_SANITIZE OR WSOLO_T
 endif()
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
-add_executable(instructions instructions/paths.cpp)
+add_executable(instructions instructions/paths.cpp instructions/cut_off.cpp)
 target_link_libraries(instructions PRIVATE wsolo::wsolo wsolo_strict)
 target_include_directories(instructions SYSTEM PRIVATE "${WSOLO_VALGRIND_INCLUDE}")
 target_compile_options(instructions PRIVATE -O2 -g0)

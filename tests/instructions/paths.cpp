@@ -3,6 +3,8 @@
 //
 // Sizes stay at 1 KiB and below: above it libc's copies differ from processor to processor.
 
+#include "cut_off.hpp"
+
 #include <wsolo/wsolo.hpp>
 
 #include <cstdio>
@@ -180,4 +182,5 @@ int main() {
     echo<lent>("echo_1024_lent", 1024, 1);
     broadcast();
     handshake();
+    cut_off_owed();
 }

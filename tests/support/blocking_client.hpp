@@ -37,6 +37,7 @@ public:
     client& operator=(client&&) = delete;
     ~client() { hang_up(); }
 
+    [[nodiscard]] int descriptor() const { return fd_; }
     void hang_up() {
         if (fd_ >= 0) ::close(std::exchange(fd_, -1));
     }

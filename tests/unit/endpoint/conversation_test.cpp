@@ -9,6 +9,7 @@
 
 #include <wsolo/endpoint/conversation.hpp>
 #include <wsolo/sync/await.hpp>
+#include <wsolo/sync/callback.hpp>
 #include <wsolo/sync/sequence_barrier.hpp>
 #include <wsolo/testing/pair.hpp>
 
@@ -97,6 +98,13 @@ support::task throw_after_sending(wsolo::conversation ws) {
 }
 support::task throw_after_flushing(wsolo::conversation ws) {
     static_cast<void>(co_await ws.flushed());
+    throw 1;
+}
+
+support::task throw_with_a_message(wsolo::conversation ws) {
+    const auto held = co_await ws.next();
+    CHECK(held);
+    static_cast<void>(co_await ws.send_text(big));
     throw 1;
 }
 
@@ -608,4 +616,23 @@ TEMPLATE_TEST_CASE("a coroutine that throws after a wait for the writer ends its
     f.end_of_input();
     CHECK(f.wants.finished);
     CHECK(f.whole->how_it_ended().reason == errc::handler_failed);
+}
+
+TEMPLATE_TEST_CASE(
+    "a coroutine that throws when all messages have come says so in the Close, and to who waits",
+    "[conversation]", server, client) {
+    full<TestType> f;
+    const wsolo::conversation ws(*f.whole);
+    const support::task thrower = throw_with_a_message(ws);
+    errc told = errc::none;
+    const auto waiting = wsolo::on_reached(f.whole->handled(), 1, [&told](errc why) { told = why; });
+    f.receive(f.text("last words") + f.close_frame()); // whose answer waits for the coroutine
+    REQUIRE(f.whole->messages().is_closed());
+    REQUIRE_FALSE(thrower.is_done());
+    f.open_wire();
+    CHECK(thrower.is_done());
+    CHECK(told == errc::handler_failed);
+    CHECK(f.whole->handled().wait_up_to(1, manual_clock::now()) == errc::handler_failed);
+    CHECK(f.sent().back().first == 8);
+    CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf3"); // 1011, and not the peer's 1000
 }

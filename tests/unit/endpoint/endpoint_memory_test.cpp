@@ -239,6 +239,28 @@ wsolo::endpoint_wants feed(Connection& to, std::string& bytes) {
 
 } // namespace
 
+TEST_CASE("an idle reader and an idle writer by themselves keep 256 bytes of the heap in all",
+          "[endpoint][memory]") {
+    struct alone {
+        wsolo::server_reader in;
+        wsolo::single_writer<sink, silent_hook> out{sink{}, silent_hook{}};
+    };
+    std::string input = frames_for_a_server({"first", std::string(4000, 'x')});
+    const auto bytes = std::as_writable_bytes(std::span(input));
+    const support::heap_counts before = support::heap_now();
+    auto whole = std::make_unique<alone>();
+    int answered = 0;
+    for (const auto part : {bytes.first(9), bytes.subspan(9)}) // the first message comes in two pieces
+        for (const wsolo::event& each : whole->in.read(part))
+            answered += whole->out.send_text(each.text()) == errc::none ? 1 : 0;
+    const bool is_idle = whole->out.pump().status == pump_status::idle;
+    const support::heap_counts after = support::heap_now();
+    CHECK(answered == 2);
+    CHECK(is_idle);
+    static_assert(sizeof(alone) + sizeof(std::size_t) <= 256); // with the block's head
+    CHECK(after.held - before.held == 1);                      // and nothing beside it
+}
+
 TEST_CASE("an open connection keeps nothing of its handshake", "[connection][memory]") {
     std::string request = handshake_samples::rfc_request().text();
     std::string answer = handshake_samples::rfc_response().without("Sec-WebSocket-Protocol").text();

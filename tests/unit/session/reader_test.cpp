@@ -5,6 +5,7 @@
 #include <support/catch.hpp>
 #include <support/event_log.hpp>
 
+#include <algorithm>
 #include <iterator>
 #include <ranges>
 
@@ -116,6 +117,97 @@ TEST_CASE("a loop that ends early hands its rest on", "[session][reader]") {
     CHECK(said == lines{"two", "three"});
     CHECK(in.ignored() == 0);
     CHECK(in.open());
+}
+
+TEST_CASE("within a fragmented message too the rest is handed on, and the event stands until it is read",
+          "[session][reader]") {
+    stream sent(role::client);
+    sent.frame(0x01, "Hel")
+        .frame(0x89, "between")
+        .frame(0x00, "lo, ")
+        .frame(0x80, "world")
+        .frame(0x81, "next");
+    const std::size_t at_ping = sent.size() - (6 + 4) - (6 + 5) - (6 + 4);
+    // Cut within the PING, so that its payload lies in the reader, after the message's beginning.
+    const std::size_t cut = GENERATE_COPY(std::size_t{0}, at_ping - 3);
+    exact_bytes received{const_bytes(sent.bytes())};
+    server_reader in;
+    for ([[maybe_unused]] auto& each : in.read(received.view().first(cut))) FAIL("nothing is whole");
+    mutable_bytes rest;
+    {
+        auto events = in.read(received.view().subspan(cut));
+        auto first = events.begin();
+        REQUIRE(first != events.end());
+        REQUIRE(first->kind() == event_kind::ping);
+        rest = events.unread();
+        CHECK(events.unread().empty());
+        CHECK(text_of(first->payload()) == "between");
+        CHECK_FALSE(++first != events.end());
+    }
+    CHECK(rest.size() == sent.size() - at_ping);
+    CHECK_FALSE(in.is_resting());
+    lines said;
+    for (auto& event : in.read(rest)) said.push_back(event.copy_text());
+    CHECK(said == lines{"Hello, world", "next"});
+    CHECK(in.ignored() == 0);
+    CHECK(in.is_resting());
+}
+
+TEST_CASE("a reader rests between messages, where a new one goes on as it would", "[session][reader]") {
+    const delivery deliver = GENERATE(delivery::messages, delivery::fragments);
+    read_limits limits;
+    limits.deliver = deliver;
+    stream sent(role::client);
+    std::vector<std::size_t> rests{0};
+    const auto then = [&](unsigned first, std::string_view payload, bool is_rest) {
+        sent.frame(first, payload);
+        if (is_rest) rests.push_back(sent.size());
+    };
+    then(0x81, "whole", true);
+    then(0x89, "ping", true);
+    then(0x01, "first", false);
+    then(0x8a, "", false); // the message is under way
+    then(0x00, "", false);
+    then(0x80, "last", true);
+    then(0x82, "", true);
+    then(0x82, std::string(300, 'x'), true);
+    const auto said_by = [](server_reader& in, mutable_bytes input) {
+        lines said;
+        for (auto& event : in.read(input)) said.push_back(std::string(text_of(event.payload())));
+        return said;
+    };
+    server_reader in(limits);
+    std::vector<std::byte> received(sent.bytes());
+    std::vector<std::size_t> found;
+    lines said;
+    for (std::size_t at = 0; at <= received.size(); ++at) {
+        if (in.is_resting()) found.push_back(at);
+        if (at == received.size()) break;
+        for (const auto& line : said_by(in, mutable_bytes(received).subspan(at, 1))) said.push_back(line);
+    }
+    CHECK(found == rests);
+    if (deliver != delivery::messages) return; // a fragment comes in as many pieces as there are reads
+    for (const std::size_t at : rests) {
+        exact_bytes rest(const_bytes(sent.bytes()).subspan(at));
+        server_reader fresh(limits);
+        const lines later = said_by(fresh, rest.view());
+        REQUIRE(later.size() <= said.size());
+        CHECK(std::equal(later.rbegin(), later.rend(), said.rbegin()));
+    }
+}
+
+TEST_CASE("a reader that is over does not rest", "[session][reader]") {
+    stream sent(role::client);
+    server_reader in;
+    in.note_close_sent();
+    CHECK(in.is_resting()); // the peer has yet to close
+    SECTION("the peer closed") { sent.close(1000); }
+    SECTION("a rule was broken at a message's begin") { sent.frame(0x83); }
+    SECTION("a rule was broken between messages") { sent.frame(0x80); }
+    exact_bytes received{const_bytes(sent.bytes())};
+    for ([[maybe_unused]] auto& each : in.read(received.view())) CHECK_FALSE(in.is_resting());
+    CHECK_FALSE(in.is_resting());
+    CHECK_FALSE(in.open());
 }
 
 TEST_CASE("a loop that goes on finds the rest", "[session][reader]") {

@@ -1,0 +1,4 @@
+#pragma once
+
+/// Counts and prints what cutting off 256 connections takes, all of them owed a turn, each.
+void cut_off_owed();
