@@ -127,13 +127,13 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
     endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
-        if (auto* const beat = life_.beat()) beat->on_received(now);
+        const bool was_quiet = life_.on_received(now);
         {
             const in_the_turn inside(*this);
             take(received, now);
             handle_here();
         }
-        return settle(now, is_nothing_due(now));
+        return settle(now, was_quiet && is_nothing_due(now));
     }
 
     /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
@@ -272,8 +272,8 @@ public:
 private:
     /// What this thread waited for here would never come: a wait for the writer is told so (would_deadlock).
     struct in_the_turn {
-        explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
-        loop_scope whole, writing;
+        explicit in_the_turn(endpoint& of) noexcept : writing(of.out_.loop_scope()), whole(&of) {}
+        loop_scope writing, whole; // each send looks for the second
     };
 
     template <class... Writer>
@@ -514,18 +514,15 @@ private:
     }
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
-        if (answer == errc::none) {
-            if (!loop_scope::is_inside(&messages_.numbers())) return answer;
+        bool awaits_room = false;
+        if (answer == errc::none && loop_scope::is_inside(&messages_.numbers())) {
             replies_.add(bytes);
-            if (are_replies_full() && out_.queued_frames() == 0)
-                wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
+            awaits_room = are_replies_full();
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
-            if constexpr (detail::has_on_room<Handler, endpoint>) {
-                if (out_.queued_frames() == 0)
-                    wake_or_abort(); // the loop wrote all before the refusal was noted, and comes no more
-            }
+            awaits_room = detail::has_on_room<Handler, endpoint>;
         }
+        if (awaits_room && out_.queued_frames() == 0) wake_or_abort(); // the loop comes no more by itself
         return answer;
     }
 
@@ -579,25 +576,28 @@ private:
 
     // ---- the turn's end
 
-    /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
+    /// Whether nothing but a quiet heartbeat and the group waits, for times after what the loop was told last: so it is in most reads.
     [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
-        return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
-               life_.is_quiet(now, told_deadline_.told()) && !in_.is_unfinished() && extras_.are_none() &&
-               owed_end_ == errc::none && !is_closing_.load(std::memory_order_relaxed) &&
-               !messages().is_closed();
+        return now < told_deadline_.told() && is_only_life_awaited() && is_listening_ && !work_is_due_ &&
+               !in_.is_unfinished() && !is_closing_.load(std::memory_order_relaxed) &&
+               !messages().is_closed(); // as they are once an end is owed
+    }
+    [[nodiscard]] bool is_only_life_awaited() const noexcept {
+        return wait_by_ == no_deadline && life_.beat() != nullptr;
+    }
+    [[gnu::noinline]] void do_what_is_due(time_point now) {
+        const in_the_turn inside(*this);
+        if (const errc error = messages().error(); error != errc::none) fail(error);
+        seat_.tick(now);
+        if (!is_listening_) in_.note_not_listening(now);
+        if (in_.tick(now) <= now) static_cast<void>(read({}, now));
+        keep_alive(now);
+        answer_close(now);
     }
 
     endpoint_wants settle(time_point now, bool is_early = false) {
         if (is_finished_) return {.read = false, .finished = true};
-        if (!is_early) {
-            const in_the_turn inside(*this);
-            if (const errc error = messages().error(); error != errc::none) fail(error);
-            seat_.tick(now);
-            if (!is_listening_) in_.note_not_listening(now);
-            if (in_.tick(now) <= now) static_cast<void>(read({}, now));
-            keep_alive(now);
-            answer_close(now);
-        }
+        if (!is_early) do_what_is_due(now);
         pump(now);
         if ((writer_is_over_ || life_.is_gone()) && step_end(now)) return finish();
         work_is_due_ |= std::exchange(drain_is_due_, false);
@@ -608,7 +608,7 @@ private:
         }
         is_listening_ =
             life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
-        const time_point due = is_early && is_nothing_due(now) ? told_deadline_.told() : earliest(now);
+        const time_point due = is_early && is_only_life_awaited() ? told_deadline_.told() : earliest(now);
         return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
 

@@ -261,10 +261,11 @@ private:
     }
 
     /// True: the turn is free.
-    bool end_direct(const detail::handled& done) {
-        using detail::inbox_step;
-        for (detail::inbox_look<Message> next = box_.end_direct(bounds(), done);;
-             next = box_.look(bounds(), {}, 0)) {
+    bool end_direct(const detail::handled& done) { return box_.end_direct(done) || look_after_direct(); }
+    [[gnu::noinline]] bool look_after_direct() {
+        for (;;) {
+            using detail::inbox_step;
+            const detail::inbox_look<Message> next = box_.look(bounds(), {}, 0);
             box::block::destroy(next.spent);
             switch (next.step) {
             case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;

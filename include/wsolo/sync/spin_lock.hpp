@@ -22,7 +22,7 @@ public:
     basic_spin_lock& operator=(const basic_spin_lock&) = delete;
 
     /// Locks, as a mutex does. Not recursive; the thread that locked it unlocks it.
-    void lock() noexcept {
+    [[gnu::always_inline]] void lock() noexcept {
         if (held_.exchange(true, std::memory_order_acquire)) wait();
     }
 
@@ -46,8 +46,8 @@ using spin_lock = basic_spin_lock<>;
 template <class Lock>
 class [[nodiscard]] scoped_hold {
 public:
-    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
-    ~scoped_hold() { lock_.unlock(); }
+    [[gnu::always_inline]] explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+    [[gnu::always_inline]] ~scoped_hold() { lock_.unlock(); }
     scoped_hold(const scoped_hold&) = delete;
     scoped_hold& operator=(const scoped_hold&) = delete;
 

@@ -174,6 +174,27 @@ TEMPLATE_TEST_CASE("a client is told why it was never open", "[adapt][poll]", BO
     CHECK_FALSE(log.end.has_value());
 }
 
+TEMPLATE_TEST_CASE("what is due while a handler takes its time is done after it", "[adapt][poll]",
+                   BOTH_SETS) {
+    struct slow : echoing {
+        void on_not_opened(errc, int) const {
+            std::this_thread::sleep_for(takes);
+            *told = std::chrono::steady_clock::now();
+        }
+        std::chrono::milliseconds takes;
+        std::chrono::steady_clock::time_point* told;
+    };
+    sockets::basic_loop<TestType> loop;
+    listening_socket listening; // no answer comes
+    std::chrono::steady_clock::time_point first, second;
+    CHECK(loop.connect(listening.begin(), slow{{}, 400ms, &first}, {.host = "a"}, within(50ms)) ==
+          errc::none);
+    CHECK(loop.connect(listening.begin(), slow{{}, 0ms, &second}, {.host = "a"}, within(440ms)) ==
+          errc::none);
+    loop.run();
+    CHECK(second - first < 250ms);
+}
+
 TEMPLATE_TEST_CASE("no descriptor is no client", "[adapt][poll]", BOTH_SETS) {
     sockets::basic_loop<TestType> loop;
     record log;

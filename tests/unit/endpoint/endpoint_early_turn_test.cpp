@@ -32,7 +32,8 @@ TEMPLATE_TEST_CASE("a read at the deadline does what is due", "[endpoint]", serv
 
 TEMPLATE_TEST_CASE("after a PONG the next PING is told in time", "[endpoint]", server, client) {
     wsolo::endpoint_options options = beating();
-    options.beating.pong_timeout = 60s; // it is looked at after 45 s: later than the next PING
+    options.beating.pong_timeout = 60s;                // it is looked at after 45 s: later than the next PING
+    options.beating.pong_only = GENERATE(true, false); // or the first byte makes the heartbeat quiet
     endpoint_fixture<TestType> f(options);
     f.run();
     for (std::size_t pings = 1; pings < 4; ++pings) {
@@ -100,4 +101,26 @@ TEMPLATE_TEST_CASE("an end that begins with the last write of a read has its dea
     f.receive(f.frame(wsolo::opcode::ping, "")); // its PONG is not written
     CHECK(f.wants.deadline <= manual_clock::now() + 4s);
     CHECK(f.live_for(5s).finished);
+}
+
+TEMPLATE_TEST_CASE("a write that stands since a read has its deadline told", "[endpoint]", server, client) {
+    wsolo::endpoint_options options = beating();
+    options.writing.timeouts.write = 3s;
+    endpoint_fixture<TestType> f(options);
+    f.run();
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    manual_clock::advance(1s);
+    f.receive(f.frame(wsolo::opcode::ping, "")); // its PONG can't be written
+    CHECK(f.wants.write);
+    CHECK(f.wants.deadline <= manual_clock::now() + 3s);
+}
+
+TEMPLATE_TEST_CASE("a message that a read begins has its age told", "[endpoint]", server, client) {
+    wsolo::endpoint_options options = beating();
+    options.reading.max_message_age = 5s;
+    endpoint_fixture<TestType> f(options);
+    f.run();
+    manual_clock::advance(1s);
+    f.receive(f.frame({wsolo::opcode::text, false}, "begun"));
+    CHECK(f.wants.deadline <= manual_clock::now() + 5s);
 }

@@ -22,9 +22,6 @@ public:
         if (input_rates::are_wanted(bound)) block_.reset(new (std::nothrow) block(bound, start));
     }
 
-    /// Whether none of them is there.
-    [[nodiscard]] bool are_none() const noexcept { return block_ == nullptr; }
-
     // ---- rates
 
     /// Of the bound that it was made with. False: there was no memory for it.

@@ -30,9 +30,13 @@ public:
     [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
     [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
 
-    /// Whether it waits for nothing but the heartbeat's deadline, and that is not before `told`.
-    [[nodiscard]] bool is_quiet(time_point now, time_point told) const noexcept {
-        return !is_ending_ && beat_.is_quiet(now) && told <= beat_.deadline();
+    /// Bytes arrived. Whether the heartbeat was quiet before that: then its deadline moves only later, by this and by whatever
+    /// arrived.
+    bool on_received(time_point now) noexcept {
+        if (is_ending_) return false;
+        const bool was_quiet = beat_.is_quiet(now);
+        beat_.on_received(now);
+        return was_quiet;
     }
 
     /// The end, for an event of it: which begins it.

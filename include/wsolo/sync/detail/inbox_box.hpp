@@ -117,12 +117,14 @@ public:
         ++messages_;
         return turn_.begin();
     }
-    /// Drainer: the end of the direct handling. The hook is to be called for messages that were pushed meanwhile.
-    inbox_look<Message> end_direct(const inbox_bounds& most, const handled& done) noexcept {
+    /// Drainer: the end of the direct handling. False: there is something to look() for, as messages that were pushed meanwhile.
+    [[nodiscard]] bool end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
         count(done);
-        return choose(most, nullptr, 0);
+        if (sealed_ || blocks_.has_memory()) return false; // what paused the reading is there, too
+        turn_.release();
+        return true;
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().

@@ -83,6 +83,8 @@ public:
     message_blocks& operator=(const message_blocks&) = delete;
     ~message_blocks() { block::destroy(take_all()); }
 
+    /// Whether there is a block; so it is while a message waits.
+    [[nodiscard]] bool has_memory() const noexcept { return tail_ != nullptr; }
     [[nodiscard]] bool empty() const noexcept { return tail_ == nullptr || head().begin == head().end; }
 
     /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.

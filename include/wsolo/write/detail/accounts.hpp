@@ -111,9 +111,9 @@ public:
     /// admit() for a small data frame in the entry of the one before it.
     [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes;
-        const std::size_t most = rules().max_bytes;
-        return frames < rules().max_frames && in_use <= most && charge_of(size, false) <= most - in_use;
+        const std::size_t in_use =
+            held.charged() + held.reserved_bytes; // of memory: a little more is no overflow
+        return frames < rules().max_frames && in_use + charge_of(size, false) <= rules().max_bytes;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {

@@ -176,7 +176,7 @@ private:
     // Precondition of the next four: the turn is this thread's.
 
     /// The usual case on its own: one write takes all that is queued.
-    pump_result run_sole(const sole_write& sole) {
+    [[gnu::always_inline]] pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
         time_point tried{};
         const io_result io = write_in_time<Traits>(transport_, {&sole.bytes, 1}, sole.bytes.size(),

@@ -313,8 +313,7 @@ public:
     /// writer not to be touched; `idle` is to be destroyed. False: it did nothing.
     [[nodiscard]] bool settle_sole(std::size_t bytes, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        const entry* const item = sole();
-        if (item == nullptr || item->size != bytes) return false;
+        if (!is_straight() || !queue_->has_one_entry() || queue_->held.data_bytes != bytes) return false;
         books_.note_burst(queue_->small_bytes());
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
@@ -614,11 +613,10 @@ private:
     [[nodiscard]] wake claim() noexcept { return corks_ == 0 && turn_.claim() ? wake::hook : wake::nothing; }
     [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
 
-    [[nodiscard]] const entry* sole() const noexcept {
-        return queue_ == nullptr || sealed_ || books_.is_above() ? nullptr : queue_->sole();
-    }
+    /// Whether neither an end nor a mark has to be told of.
+    [[nodiscard]] bool is_straight() const noexcept { return !sealed_ && !books_.is_above(); }
     void find_sole(sole_write& found) noexcept {
-        const entry* const item = found.most == 0 ? nullptr : sole();
+        const entry* const item = queue_ != nullptr && is_straight() ? queue_->sole() : nullptr;
         if (item == nullptr || item->size > found.most) return;
         queue_->note_planned_sole();
         found.bytes = {item->bytes, item->size};

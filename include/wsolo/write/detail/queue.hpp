@@ -112,15 +112,16 @@ public:
         return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
-    /// All that is queued, where that is one entry of data whose outcome was not asked for, of which nothing was written, and nothing
-    /// waits for room or for its turn; nullptr otherwise.
+    /// Whether all that is queued is one entry of data, with nothing beside it that waits for room or for its turn.
+    [[nodiscard]] bool has_one_entry() const noexcept {
+        return held.entries == 1 && held.control_bytes == 0 && held.greeting_bytes == 0 && waiters.empty() &&
+               held.reserved_frames == 0;
+    }
+    /// That entry, where its outcome was not asked for and nothing of it was written; nullptr otherwise.
     [[nodiscard]] const entry* sole() const noexcept {
-        const entry* const item = of(lane_id::data).entries.first();
-        const bool is_sole = item != nullptr && item == of(lane_id::data).entries.last() &&
-                             of(lane_id::pong).entries.empty() && of(lane_id::ping).entries.empty() &&
-                             of(lane_id::greeting).entries.empty() && of(lane_id::data).taken == 0 &&
-                             begun_rest_ == 0 && !has_deferred() && waiters.empty() &&
-                             held.reserved_frames == 0;
+        const lane& data = of(lane_id::data);
+        const entry* const item = data.entries.first(); // nullptr: it waits for the open message to end
+        const bool is_sole = has_one_entry() && item != nullptr && data.taken == 0;
         return is_sole && !item->done && item->kind < entry_kind::encodable ? item : nullptr;
     }
 

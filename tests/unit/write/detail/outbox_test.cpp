@@ -318,6 +318,12 @@ TEST_CASE("what is queued is written as one where it is one entry, and nothing h
     sleeper large;
     CHECK_FALSE(is_sole(
         [&](fixture& f) { CHECK(f.push(lane_id::data, 900, &large).error == errc::queue_full); }, small));
+    { // nothing but data that waits for the open message
+        fixture f;
+        CHECK(f.box.open_message() == errc::none);
+        CHECK_FALSE(f.follow(10));
+        CHECK_FALSE(f.begin_sole());
+    }
     { // an outcome is to be told
         fixture f;
         CHECK(f.follow(10, asked));
