@@ -7080,10 +7080,10 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
-    /// This side did not read until now: the peer is not blamed for that silence, and the pong timer starts anew. PINGs
-    /// go on.
-    constexpr void on_not_listening(time_point now) noexcept {
-        if (phase_ == phase::awaiting_pong) wait_from(now);
+    /// This side does not read at present: the peer is not blamed for that silence, so nothing is awaited. PINGs go on, an
+    /// interval after the last one. Call it in each turn in which it is so, and after on_ping_written() in one.
+    constexpr void on_not_listening() noexcept {
+        if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.
@@ -8698,7 +8698,7 @@ public:
     basic_spin_lock& operator=(const basic_spin_lock&) = delete;
 
     /// Locks, as a mutex does. Not recursive; the thread that locked it unlocks it.
-    void lock() noexcept {
+    [[gnu::always_inline]] void lock() noexcept {
         if (held_.exchange(true, std::memory_order_acquire)) wait();
     }
 
@@ -8722,8 +8722,8 @@ using spin_lock = basic_spin_lock<>;
 template <class Lock>
 class [[nodiscard]] scoped_hold {
 public:
-    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
-    ~scoped_hold() { lock_.unlock(); }
+    [[gnu::always_inline]] explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+    [[gnu::always_inline]] ~scoped_hold() { lock_.unlock(); }
     scoped_hold(const scoped_hold&) = delete;
     scoped_hold& operator=(const scoped_hold&) = delete;
 
@@ -8889,6 +8889,8 @@ public:
     message_blocks& operator=(const message_blocks&) = delete;
     ~message_blocks() { block::destroy(take_all()); }
 
+    /// Whether there is a block; so it is while a message waits.
+    [[nodiscard]] bool has_memory() const noexcept { return tail_ != nullptr; }
     [[nodiscard]] bool empty() const noexcept { return tail_ == nullptr || head().begin == head().end; }
 
     /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
@@ -9069,12 +9071,14 @@ public:
         ++messages_;
         return turn_.begin();
     }
-    /// Drainer: the end of the direct handling. The hook is to be called for messages that were pushed meanwhile.
-    inbox_look<Message> end_direct(const inbox_bounds& most, const handled& done) noexcept {
+    /// Drainer: the end of the direct handling. False: there is something to look() for, as messages that were pushed meanwhile.
+    [[nodiscard]] bool end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
         count(done);
-        return choose(most, nullptr, 0);
+        if (sealed_ || blocks_.has_memory()) return false; // what paused the reading is there, too
+        turn_.release();
+        return true;
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
@@ -9648,10 +9652,11 @@ private:
     }
 
     /// True: the turn is free.
-    bool end_direct(const detail::handled& done) {
-        using detail::inbox_step;
-        for (detail::inbox_look<Message> next = box_.end_direct(bounds(), done);;
-             next = box_.look(bounds(), {}, 0)) {
+    bool end_direct(const detail::handled& done) { return box_.end_direct(done) || look_after_direct(); }
+    [[gnu::noinline]] bool look_after_direct() {
+        for (;;) {
+            using detail::inbox_step;
+            const detail::inbox_look<Message> next = box_.look(bounds(), {}, 0);
             box::block::destroy(next.spent);
             switch (next.step) {
             case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
@@ -11783,9 +11788,9 @@ public:
     /// admit() for a small data frame in the entry of the one before it.
     [[nodiscard]] bool admits_next(const holdings& held, std::size_t size) const noexcept {
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames;
-        const std::size_t in_use = held.charged() + held.reserved_bytes;
-        const std::size_t most = rules().max_bytes;
-        return frames < rules().max_frames && in_use <= most && charge_of(size, false) <= most - in_use;
+        const std::size_t in_use =
+            held.charged() + held.reserved_bytes; // of memory: a little more is no overflow
+        return frames < rules().max_frames && in_use + charge_of(size, false) <= rules().max_bytes;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
@@ -12437,15 +12442,16 @@ public:
         return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
-    /// All that is queued, where that is one entry of data whose outcome was not asked for, of which nothing was written, and nothing
-    /// waits for room or for its turn; nullptr otherwise.
+    /// Whether all that is queued is one entry of data, with nothing beside it that waits for room or for its turn.
+    [[nodiscard]] bool has_one_entry() const noexcept {
+        return held.entries == 1 && held.control_bytes == 0 && held.greeting_bytes == 0 && waiters.empty() &&
+               held.reserved_frames == 0;
+    }
+    /// That entry, where its outcome was not asked for and nothing of it was written; nullptr otherwise.
     [[nodiscard]] const entry* sole() const noexcept {
-        const entry* const item = of(lane_id::data).entries.first();
-        const bool is_sole = item != nullptr && item == of(lane_id::data).entries.last() &&
-                             of(lane_id::pong).entries.empty() && of(lane_id::ping).entries.empty() &&
-                             of(lane_id::greeting).entries.empty() && of(lane_id::data).taken == 0 &&
-                             begun_rest_ == 0 && !has_deferred() && waiters.empty() &&
-                             held.reserved_frames == 0;
+        const lane& data = of(lane_id::data);
+        const entry* const item = data.entries.first(); // nullptr: it waits for the open message to end
+        const bool is_sole = has_one_entry() && item != nullptr && data.taken == 0;
         return is_sole && !item->done && item->kind < entry_kind::encodable ? item : nullptr;
     }
 
@@ -13244,8 +13250,7 @@ public:
     /// writer not to be touched; `idle` is to be destroyed. False: it did nothing.
     [[nodiscard]] bool settle_sole(std::size_t bytes, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        const entry* const item = sole();
-        if (item == nullptr || item->size != bytes) return false;
+        if (!is_straight() || !queue_->has_one_entry() || queue_->held.data_bytes != bytes) return false;
         books_.note_burst(queue_->small_bytes());
         books_.settle_all(queue_->held);
         idle = std::exchange(queue_, nullptr); // with the entry
@@ -13545,11 +13550,10 @@ private:
     [[nodiscard]] wake claim() noexcept { return corks_ == 0 && turn_.claim() ? wake::hook : wake::nothing; }
     [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
 
-    [[nodiscard]] const entry* sole() const noexcept {
-        return queue_ == nullptr || sealed_ || books_.is_above() ? nullptr : queue_->sole();
-    }
+    /// Whether neither an end nor a mark has to be told of.
+    [[nodiscard]] bool is_straight() const noexcept { return !sealed_ && !books_.is_above(); }
     void find_sole(sole_write& found) noexcept {
-        const entry* const item = found.most == 0 ? nullptr : sole();
+        const entry* const item = queue_ != nullptr && is_straight() ? queue_->sole() : nullptr;
         if (item == nullptr || item->size > found.most) return;
         queue_->note_planned_sole();
         found.bytes = {item->bytes, item->size};
@@ -13933,10 +13937,11 @@ written judge_write(const batch& plan, queue& work, const writer_rules& rules, c
     written made;
     const bool is_whole = io.transferred == plan.bytes();
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
-    made.error = verdict_of_write(io, work, drain_deadline, tried);
-    // What took everything is not blocked, whatever it says: it has no deadline, and the next write tells.
-    made.is_blocked = io.status == io_status::would_block && !is_whole;
     made.transport_error = io.error;
+    // What took everything is neither blocked nor late, unless it failed: the next write tells.
+    if (is_whole && io.status != io_status::failed) return made;
+    made.error = verdict_of_write(io, work, drain_deadline, tried);
+    made.is_blocked = io.status == io_status::would_block;
     return made;
 }
 
@@ -14325,7 +14330,7 @@ private:
     // Precondition of the next four: the turn is this thread's.
 
     /// The usual case on its own: one write takes all that is queued.
-    pump_result run_sole(const sole_write& sole) {
+    [[gnu::always_inline]] pump_result run_sole(const sole_write& sole) {
         const scope inside(this);
         time_point tried{};
         const io_result io = write_in_time<Traits>(transport_, {&sole.bytes, 1}, sole.bytes.size(),
@@ -17405,9 +17410,6 @@ public:
         if (input_rates::are_wanted(bound)) block_.reset(new (std::nothrow) block(bound, start));
     }
 
-    /// Whether none of them is there.
-    [[nodiscard]] bool are_none() const noexcept { return block_ == nullptr; }
-
     // ---- rates
 
     /// Of the bound that it was made with. False: there was no memory for it.
@@ -17604,9 +17606,13 @@ public:
     [[nodiscard]] Heartbeat* beat() noexcept { return is_ending_ ? nullptr : &beat_; }
     [[nodiscard]] const Heartbeat* beat() const noexcept { return is_ending_ ? nullptr : &beat_; }
 
-    /// Whether it waits for nothing but the heartbeat's deadline, and that is not before `told`.
-    [[nodiscard]] bool is_quiet(time_point now, time_point told) const noexcept {
-        return !is_ending_ && beat_.is_quiet(now) && told <= beat_.deadline();
+    /// Bytes arrived. Whether the heartbeat was quiet before that: then its deadline moves only later, by this and by whatever
+    /// arrived.
+    bool on_received(time_point now) noexcept {
+        if (is_ending_) return false;
+        const bool was_quiet = beat_.is_quiet(now);
+        beat_.on_received(now);
+        return was_quiet;
     }
 
     /// The end, for an event of it: which begins it.
@@ -18148,13 +18154,13 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
     endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
-        if (auto* const beat = life_.beat()) beat->on_received(now);
+        const bool was_quiet = life_.on_received(now);
         {
             const in_the_turn inside(*this);
             take(received, now);
             handle_here();
         }
-        return settle(now, is_nothing_due(now));
+        return settle(now, was_quiet && is_nothing_due(now));
     }
 
     /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
@@ -18293,8 +18299,8 @@ public:
 private:
     /// What this thread waited for here would never come: a wait for the writer is told so (would_deadlock).
     struct in_the_turn {
-        explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
-        loop_scope whole, writing;
+        explicit in_the_turn(endpoint& of) noexcept : writing(of.out_.loop_scope()), whole(&of) {}
+        loop_scope writing, whole; // each send looks for the second
     };
 
     template <class... Writer>
@@ -18535,18 +18541,15 @@ private:
     }
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
-        if (answer == errc::none) {
-            if (!loop_scope::is_inside(&messages_.numbers())) return answer;
+        bool awaits_room = false;
+        if (answer == errc::none && loop_scope::is_inside(&messages_.numbers())) {
             replies_.add(bytes);
-            if (are_replies_full() && out_.queued_frames() == 0)
-                wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
+            awaits_room = are_replies_full();
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
-            if constexpr (detail::has_on_room<Handler, endpoint>) {
-                if (out_.queued_frames() == 0)
-                    wake_or_abort(); // the loop wrote all before the refusal was noted, and comes no more
-            }
+            awaits_room = detail::has_on_room<Handler, endpoint>;
         }
+        if (awaits_room && out_.queued_frames() == 0) wake_or_abort(); // the loop comes no more by itself
         return answer;
     }
 
@@ -18600,25 +18603,28 @@ private:
 
     // ---- the turn's end
 
-    /// Whether only the heartbeat and the group wait, for times not before what the loop was told last: so it is in most reads.
+    /// Whether nothing but a quiet heartbeat and the group waits, for times after what the loop was told last: so it is in most reads.
     [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
-        return now < told_deadline_.told() && wait_by_ == no_deadline && is_listening_ && !work_is_due_ &&
-               life_.is_quiet(now, told_deadline_.told()) && !in_.is_unfinished() && extras_.are_none() &&
-               owed_end_ == errc::none && !is_closing_.load(std::memory_order_relaxed) &&
-               !messages().is_closed();
+        return now < told_deadline_.told() && is_only_life_awaited() && is_listening_ && !work_is_due_ &&
+               !in_.is_unfinished() && !is_closing_.load(std::memory_order_relaxed) &&
+               !messages().is_closed(); // as they are once an end is owed
+    }
+    [[nodiscard]] bool is_only_life_awaited() const noexcept {
+        return wait_by_ == no_deadline && life_.beat() != nullptr;
+    }
+    [[gnu::noinline]] void do_what_is_due(time_point now) {
+        const in_the_turn inside(*this);
+        if (const errc error = messages().error(); error != errc::none) fail(error);
+        seat_.tick(now);
+        if (!is_listening_) in_.note_not_listening(now);
+        if (in_.tick(now) <= now) static_cast<void>(read({}, now));
+        keep_alive(now);
+        answer_close(now);
     }
 
     endpoint_wants settle(time_point now, bool is_early = false) {
         if (is_finished_) return {.read = false, .finished = true};
-        if (!is_early) {
-            const in_the_turn inside(*this);
-            if (const errc error = messages().error(); error != errc::none) fail(error);
-            seat_.tick(now);
-            if (!is_listening_) in_.note_not_listening(now);
-            if (in_.tick(now) <= now) static_cast<void>(read({}, now));
-            keep_alive(now);
-            answer_close(now);
-        }
+        if (!is_early) do_what_is_due(now);
         pump(now);
         if ((writer_is_over_ || life_.is_gone()) && step_end(now)) return finish();
         work_is_due_ |= std::exchange(drain_is_due_, false);
@@ -18629,7 +18635,7 @@ private:
         }
         is_listening_ =
             life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
-        const time_point due = is_early && is_nothing_due(now) ? told_deadline_.told() : earliest(now);
+        const time_point due = is_early && is_only_life_awaited() ? told_deadline_.told() : earliest(now);
         return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
 
@@ -18637,8 +18643,8 @@ private:
         auto* const beat = life_.beat();
         if (beat == nullptr) return;
         if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
-        if (!is_listening_) beat->on_not_listening(now);
-        if (is_listening_ && beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
+        if (!is_listening_) beat->on_not_listening();
+        if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
@@ -18665,6 +18671,7 @@ private:
         if (beat == nullptr) return;
         whole.taken_.start(detail::bytes_taken(whole.out_));
         beat->on_ping_written(Traits::clock::now());
+        if (!whole.is_listening_) beat->on_not_listening();
     }
 
     void pump(time_point now) {
@@ -18732,8 +18739,10 @@ private:
         const auto handled = static_cast<std::uint32_t>(messages().report().messages_handled);
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !life_.is_discarding() && extras_.keeps();
-        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
+        if (life_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on))) {
             end().on_progress(now); // a handler that is stuck is no progress
+            taken_.start(detail::bytes_taken(out_));
+        }
         const end_actions due = end().next(now);
         if (life_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();

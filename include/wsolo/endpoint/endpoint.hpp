@@ -644,6 +644,7 @@ private:
         if (beat == nullptr) return;
         whole.taken_.start(detail::bytes_taken(whole.out_));
         beat->on_ping_written(Traits::clock::now());
+        if (!whole.is_listening_) beat->on_not_listening();
     }
 
     void pump(time_point now) {

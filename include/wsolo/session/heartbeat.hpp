@@ -194,7 +194,7 @@ public:
     }
 
     /// This side does not read at present: the peer is not blamed for that silence, so nothing is awaited. PINGs go on, an
-    /// interval after the last one. Call it in each turn in which it is so.
+    /// interval after the last one. Call it in each turn in which it is so, and after on_ping_written() in one.
     constexpr void on_not_listening() noexcept {
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
     }

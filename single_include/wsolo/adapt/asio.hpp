@@ -18,9 +18,12 @@
 // - Its operations hold the connection: the timer's wait until the end, a read and a write while they are under way. So it
 //   keeps its context running, and nothing of it, an ssl::stream least of all, goes before what uses it. When the context is
 //   destroyed first, its connections are cut off by that.
-// - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to and read from as
-//   soon as it can be, into a buffer of the thread's, after `small_read_buffer` bytes of the connection's own while messages come
-//   small; what is above a socket by Asio's operations, and is read into `read_buffer` bytes of the connection's own.
+// - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to as soon as it can
+//   be; what is above a socket by Asio's operations.
+// - A large read buffer belongs to the thread, and is lent for what can be read without a wait: all that a socket has, the rest of
+//   a record that OpenSSL has decrypted. A connection waits with `small_read_buffer` bytes of its own, or, on a socket while
+//   messages come large, with none; it reads into them, too, while there is no memory. A stream that is neither waits with
+//   `read_buffer` bytes.
 // - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
 
 #include "../wsolo.hpp"
@@ -62,10 +65,10 @@ namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE {
 
 using error_code = decltype(net::error::make_error_code(net::error::eof));
 
-/// Bytes of each connection whose stream is not a socket itself: the longest record of TLS.
-inline constexpr std::size_t read_buffer = std::size_t{16} * 1024;
-/// Bytes of each connection whose stream is a socket: a small message.
+/// Bytes of each connection, to wait with: a small message.
 inline constexpr std::size_t small_read_buffer = 128;
+/// The same where the stream is neither a socket nor OpenSSL's, as a timed stream of Beast's.
+inline constexpr std::size_t read_buffer = std::size_t{16} * 1024;
 
 namespace detail {
 
@@ -73,6 +76,12 @@ template <class Stream>
 inline constexpr bool is_socket = false;
 template <class Protocol, class Executor>
 inline constexpr bool is_socket<net::basic_stream_socket<Protocol, Executor>> = true;
+
+/// Its native handle is OpenSSL's, whose functions are found by their argument's type: no header of it is needed here.
+template <class Stream>
+inline constexpr bool is_openssl = requires(Stream& stream, void* to) {
+    SSL_read(stream.native_handle(), to, SSL_pending(stream.native_handle()));
+};
 
 /// The socket below: of an ssl::stream, of Beast's streams, of a socket itself.
 template <class Stream>
@@ -98,8 +107,10 @@ public:
         if (size_ == size()) kept() = std::move(bytes_);
     }
 
-    /// Empty when there is no memory.
-    [[nodiscard]] mutable_bytes view() const noexcept { return {bytes_.get(), bytes_ ? size_ : 0}; }
+    /// `otherwise` when there is no memory.
+    [[nodiscard]] mutable_bytes view(mutable_bytes otherwise) const noexcept {
+        return bytes_ ? mutable_bytes(bytes_.get(), size_) : otherwise;
+    }
 
     static void resize(std::size_t bytes) noexcept {
         size() = bytes > small_read_buffer ? bytes : small_read_buffer + 1;
@@ -459,22 +470,34 @@ private:
         if (phase_ != phase::running) return;
         if (!is_wanted_ || failure == net::error::operation_aborted) return read_again();
         if (failure) return take(failure, {});
-        read_all({});
+        read_all(0);
     }
-    /// Into the thread's buffer, after what is `read` already.
-    void read_all(const_bytes read) {
-        const thread_buffer buffer;
-        const mutable_bytes room = buffer.view();
-        if (room.empty()) return watch(ws_.abort(errc::out_of_memory));
-        if (!read.empty()) std::memcpy(room.data(), read.data(), read.size());
+    /// Into the thread's buffer, after `read` bytes that are in `buffer_` already.
+    void read_all(std::size_t read) {
+        const thread_buffer lent;
+        const mutable_bytes room = lent.view(buffer_);
+        std::memmove(room.data(), buffer_.data(), read); // may be the same
         error_code error;
-        const mutable_bytes rest = room.subspan(read.size());
-        const std::size_t bytes = socket_of(stream_).read_some(net::buffer(rest.data(), rest.size()), error);
+        const std::size_t bytes = read_at_once(room.subspan(read), error);
         const bool is_over = error && !says_not_now(error);
-        if (read.empty() && bytes == 0 && !is_over) return read_again();
-        if constexpr (is_socket<Stream>) comes_large_ = read.size() + bytes > buffer_.size();
-        if (is_over && !read.empty()) keep(error, 0);
-        take(error, room.first(read.size() + bytes));
+        if (read == 0 && bytes == 0 && !is_over) return read_again();
+        if constexpr (is_socket<Stream>) comes_large_ = read + bytes > buffer_.size();
+        if (is_over && read != 0) keep(error, 0);
+        take(error, room.first(read + bytes));
+    }
+    std::size_t read_at_once(mutable_bytes into, error_code& error) {
+        if constexpr (is_openssl<Stream>)
+            if (tls_end_ != tls_end::over) return read_rest_of_record(into);
+        return socket_of(stream_).read_some(net::buffer(into.data(), into.size()), error);
+    }
+    /// OpenSSL only copies what it has decrypted, and neither reads nor writes for that: a write in flight is not concerned. (The
+    /// stream's own read_some() would go on to the socket.)
+    std::size_t read_rest_of_record(mutable_bytes into) noexcept {
+        auto* const tls = stream_.native_handle();
+        const auto decrypted = static_cast<std::size_t>(SSL_pending(tls));
+        const std::size_t most = decrypted < into.size() ? decrypted : into.size();
+        const int bytes = most == 0 ? 0 : SSL_read(tls, into.data(), static_cast<int>(most));
+        return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
     }
 
     /// Once the stream has brought something.
@@ -485,9 +508,8 @@ private:
         if (phase_ != phase::running) return;
         if (bytes == 0 && error == net::error::operation_aborted) return read_again();
         if (!is_wanted_) return keep(error, bytes);
-        if constexpr (is_socket<Stream>) {
-            if (bytes == buffer_.size()) return read_all(buffer_); // there may be more
-        }
+        if constexpr (is_socket<Stream> || is_openssl<Stream>)
+            if (bytes == buffer_.size()) return read_all(bytes); // there may be more
         take(error, mutable_bytes(buffer_).first(bytes));
     }
     /// For the next read().
@@ -562,7 +584,7 @@ private:
     bool comes_large_ = is_socket<Stream>;
     std::size_t kept_ = 0;
     error_code kept_error_;
-    std::array<std::byte, is_socket<Stream> ? small_read_buffer : read_buffer> buffer_;
+    std::array<std::byte, is_socket<Stream> || is_openssl<Stream> ? small_read_buffer : read_buffer> buffer_;
     group_type* const group_;
     [[no_unique_address]] Opened opened_;
     connection ws_; ///< the last: what it does at its end finds the others

@@ -133,33 +133,13 @@ public:
 
     /// Turns until nothing is left: no listener, no connection.
     void run() {
-        while (turn((duration::max)())) {}
+        for (time_point now = clock::now(); turn_from(now, (duration::max)());) {}
     }
     /// Waits for `longest` at most, does what there is to do, and comes back. Zero: only looks. False: nothing is left. One
     /// thread at a time, and not inside a handler.
     bool turn(duration longest) {
-        if (all_.empty()) return false;
-        detail::happening found[128];
-        for (const detail::happening& each :
-             wait(longest, found)) // each once: none is gone by another's turn
-            each.whose->on_events(each.events);
-        if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
-            for (watched* const each : all_.all()) wake_list::call(*each);
-        for (watched* next = wake_list::take(); next != nullptr;) {
-            watched& owed = *std::exchange(next, wake_list::begin_turn(*next));
-            if (!owed.is_gone) owed.on_turn();
-        }
-        const time_point now = std::chrono::steady_clock::now();
-        while (!all_.empty() && all_.first().due <= now) {
-            watched& due = all_.first();
-            if (due.is_gone) {
-                due.is_left() && !due.is_owed() ? destroy(due) : call_at(due, deadline_after(now, recall));
-                continue;
-            }
-            call_at(due, no_deadline);
-            due.on_turn();
-        }
-        return !all_.empty();
+        time_point now = clock::now();
+        return turn_from(now, longest);
     }
 
     /// Makes a turn() that waits return, or the next one not wait. Any thread.
@@ -175,10 +155,42 @@ private:
     friend ending serve(int, std::optional<already_upgraded>, Handler, connection_group&,
                         const server_options&, Wrap);
 
+    using clock = std::chrono::steady_clock;
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
     /// Until a connection that is over, but which another thread still uses, is looked at again.
     static constexpr duration recall = std::chrono::milliseconds(20);
+
+    /// `now`: when it begins, and then when it ended, so that turns in a row read the clock once each.
+    bool turn_from(time_point& now, duration longest) {
+        if (all_.empty()) return false;
+        detail::happening found[128];
+        for (const detail::happening& each :
+             wait(now, longest, found)) // each once: none is gone by another's turn
+            each.whose->on_events(each.events);
+        if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
+            for (watched* const each : all_.all()) wake_list::call(*each);
+        for (watched* next = wake_list::take(); next != nullptr;) {
+            watched& owed = *std::exchange(next, wake_list::begin_turn(*next));
+            if (!owed.is_gone) owed.on_turn();
+        }
+        now = clock::now();
+        if (!is_due(now)) return !all_.empty();
+        while (is_due(now)) {
+            watched& due = all_.first();
+            if (due.is_gone) {
+                due.is_left() && !due.is_owed() ? destroy(due) : call_at(due, deadline_after(now, recall));
+                continue;
+            }
+            call_at(due, no_deadline);
+            due.on_turn();
+        }
+        now = clock::now(); // handlers ran
+        return !all_.empty();
+    }
+    [[nodiscard]] bool is_due(time_point now) const noexcept {
+        return !all_.empty() && all_.first().due <= now;
+    }
 
     class waker final : public watched {
     public:
@@ -227,9 +239,7 @@ private:
         void set_linger([[maybe_unused]] duration bound) noexcept {
             if constexpr (keeps_bytes) leaving_.bound = bound;
         }
-        void await_connection(duration bound) {
-            connecting_ = {true, deadline_after(std::chrono::steady_clock::now(), bound)};
-        }
+        void await_connection(duration bound) { connecting_ = {true, deadline_after(clock::now(), bound)}; }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
@@ -277,8 +287,7 @@ private:
 
         [[nodiscard]] basic_loop& loop() noexcept { return static_cast<basic_loop&>(wakes()); }
         void watch_connecting() {
-            if (std::chrono::steady_clock::now() >= connecting_.by)
-                return settle(ws_.abort(errc::handshake_timeout));
+            if (clock::now() >= connecting_.by) return settle(ws_.abort(errc::handshake_timeout));
             if (!loop().watch(*this, POLLOUT)) return settle(ws_.abort(errc::out_of_memory));
             loop().call_at(*this, connecting_.by);
         }
@@ -319,13 +328,13 @@ private:
         void begin_leaving() {
             if constexpr (keeps_bytes) {
                 leaving_.is_under_way = true;
-                leaving_.by = deadline_after(std::chrono::steady_clock::now(), leaving_.bound);
+                leaving_.by = deadline_after(clock::now(), leaving_.bound);
             }
             leave();
         }
         void leave() {
             if constexpr (keeps_bytes) {
-                if (stream_.has_unwritten() && std::chrono::steady_clock::now() < leaving_.by &&
+                if (stream_.has_unwritten() && clock::now() < leaving_.by &&
                     loop().watch(*this, stream_.write_needs()))
                     return loop().call_at(*this, leaving_.by);
             }
@@ -440,7 +449,7 @@ private:
         /// Those that connect wait in the backlog.
         void rest() noexcept {
             static_cast<void>(loop_.watch(*this, 0));
-            loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+            loop_.call_at(*this, deadline_after(clock::now(), pause));
         }
         static bool is_shortage(int error) noexcept {
             return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
@@ -493,8 +502,8 @@ private:
         delete &which;
     }
 
-    std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
-        const time_point now = std::chrono::steady_clock::now();
+    std::span<const detail::happening> wait(time_point now, duration longest,
+                                            std::span<detail::happening> room) {
         if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
         if (buffer_until_ <= now) {
             buffer_.reset();

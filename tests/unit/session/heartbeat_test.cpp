@@ -296,8 +296,9 @@ TEST_CASE("a side that did not listen does not judge", "[session][heartbeat]") {
     CHECK_PLAY(options, "P.", {tick, 20}, {written, 20}, {deaf, 29}, {tick, 30});
     CHECK_PLAY(options, ".P", {deaf, 10}, {tick, 19}, {tick, 20}, {deaf, 21}); // nothing was awaited
     // PINGs go on, each an interval after the one before; from the first that is written to a side that listens, silence counts.
-    CHECK_PLAY(options, "P.P.P..D", {tick, 20}, {written, 20}, {deaf, 25}, {tick, 25}, {deaf, 40}, {tick, 40}, {written, 41},
-               {deaf, 45}, {tick, 60}, {tick, 61}, {written, 61}, {tick, 69}, {tick, 70}, {tick, 71});
+    CHECK_PLAY(options, "P.P.P..D", {tick, 20}, {written, 20}, {deaf, 25}, {tick, 25}, {deaf, 40}, {tick, 40},
+               {written, 41}, {deaf, 45}, {tick, 60}, {tick, 61}, {written, 61}, {tick, 69}, {tick, 70},
+               {tick, 71});
 }
 
 TEST_CASE("a peer that takes our bytes lives", "[session][heartbeat]") {
