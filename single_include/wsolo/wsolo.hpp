@@ -18605,13 +18605,11 @@ private:
 
     /// Whether nothing but a quiet heartbeat and the group waits, for times after what the loop was told last: so it is in most reads.
     [[nodiscard]] bool is_nothing_due(time_point now) const noexcept {
-        return now < told_deadline_.told() && is_only_life_awaited() && is_listening_ && !work_is_due_ &&
+        return now < told_deadline_.told() && awaits_only_life() && is_listening_ && !work_is_due_ &&
                !in_.is_unfinished() && !is_closing_.load(std::memory_order_relaxed) &&
                !messages().is_closed(); // as they are once an end is owed
     }
-    [[nodiscard]] bool is_only_life_awaited() const noexcept {
-        return wait_by_ == no_deadline && life_.beat() != nullptr;
-    }
+    [[nodiscard]] bool awaits_only_life() const noexcept { return wait_by_ == no_deadline && life_.beat(); }
     [[gnu::noinline]] void do_what_is_due(time_point now) {
         const in_the_turn inside(*this);
         if (const errc error = messages().error(); error != errc::none) fail(error);
@@ -18635,7 +18633,7 @@ private:
         }
         is_listening_ =
             life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
-        const time_point due = is_early && is_only_life_awaited() ? told_deadline_.told() : earliest(now);
+        const time_point due = is_early && awaits_only_life() ? told_deadline_.told() : earliest(now);
         return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
 
