@@ -69,7 +69,7 @@ foreach(name adapt endpoint session sync write scenarios)
     endif()
 endforeach()
 wsolo_add_check(check.fresh_clock Python3::Interpreter "${wsolo_tools}/check_fresh_clock.py" ${programs})
-set_tests_properties("${WSOLO_TEST_PREFIX}check.fresh_clock" PROPERTIES LABELS "check;long" PROCESSORS 2 TIMEOUT 600
+set_tests_properties("${WSOLO_TEST_PREFIX}check.fresh_clock" PROPERTIES LABELS "check;long" PROCESSORS 2 TIMEOUT 1800
     SKIP_RETURN_CODE 77)
 
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
