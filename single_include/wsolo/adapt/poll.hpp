@@ -540,8 +540,8 @@ private:
 #if defined(__linux__)
 using loop = basic_loop<epoll_set>;
 /// A loop for connections that no other thread ever touches: not by handle(), not by a `work`, not by the group, which is a
-/// one_thread_loop::group_type. Their state is plain memory, and a message costs less (docs/benchmarks.md). Checked builds assert
-/// when a second thread appears. wake() and stop_accepting() stay any thread's.
+/// one_thread_loop::group_type. Their state is plain memory, and a message that comes alone takes fewer instructions
+/// (docs/benchmarks.md). Checked builds assert when a second thread appears. wake() and stop_accepting() stay any thread's.
 using one_thread_loop = basic_loop<epoll_set, one_thread_traits>;
 #else
 using loop = basic_loop<poll_set>;
