@@ -20,7 +20,7 @@
 // - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to as soon as it can
 //   be; what is above a socket by Asio's operations.
 // - A large read buffer belongs to the thread, and is lent for what can be read without a wait: all that a socket has, the rest of
-//   a record that OpenSSL has decrypted. A connection waits with `small_read_buffer` bytes of its own, or, on a socket while
+//   a record that an ssl::stream's OpenSSL has decrypted. A connection waits with `small_read_buffer` bytes of its own, or, on a socket while
 //   messages come large, with none; it reads into them, too, while there is no memory. A stream that is neither waits with
 //   `read_buffer` bytes.
 // - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
@@ -63,13 +63,42 @@
 #include <string_view>
 #include <utility>
 
+// ssl::stream's name, not its header: that needs OpenSSL.
+#if WSOLO_ASIO_IS_BOOST
+namespace boost::asio {
+#if defined(BOOST_ASIO_INLINE_NAMESPACE_BEGIN)
+BOOST_ASIO_INLINE_NAMESPACE_BEGIN
+#endif
+namespace ssl {
+template <typename Stream>
+class stream;
+}
+#if defined(BOOST_ASIO_INLINE_NAMESPACE_END)
+BOOST_ASIO_INLINE_NAMESPACE_END
+#endif
+} // namespace boost::asio
+#else
+namespace asio {
+#if defined(ASIO_INLINE_NAMESPACE_BEGIN)
+ASIO_INLINE_NAMESPACE_BEGIN
+#endif
+namespace ssl {
+template <typename Stream>
+class stream;
+}
+#if defined(ASIO_INLINE_NAMESPACE_END)
+ASIO_INLINE_NAMESPACE_END
+#endif
+} // namespace asio
+#endif
+
 namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE {
 
 using error_code = decltype(net::error::make_error_code(net::error::eof));
 
 /// Bytes of each connection, to wait with: a small message.
 inline constexpr std::size_t small_read_buffer = 128;
-/// The same where the stream is neither a socket nor OpenSSL's, as a timed stream of Beast's.
+/// The same where the stream is neither a socket nor an ssl::stream itself, as those of Beast.
 inline constexpr std::size_t read_buffer = std::size_t{16} * 1024;
 
 namespace detail {
@@ -79,11 +108,11 @@ inline constexpr bool is_socket = false;
 template <class Protocol, class Executor>
 inline constexpr bool is_socket<net::basic_stream_socket<Protocol, Executor>> = true;
 
-/// Its native handle is OpenSSL's, whose functions are found by their argument's type: no header of it is needed here.
+/// Of exactly this type: what is built on it may hold decrypted bytes of its own.
 template <class Stream>
-inline constexpr bool is_openssl = requires(Stream& stream, void* to) {
-    SSL_read(stream.native_handle(), to, SSL_pending(stream.native_handle()));
-};
+inline constexpr bool is_ssl_stream = false;
+template <class Next>
+inline constexpr bool is_ssl_stream<net::ssl::stream<Next>> = true;
 
 /// The socket below: of an ssl::stream, of Beast's streams, of a socket itself.
 template <class Stream>
@@ -488,11 +517,11 @@ private:
         take(error, room.first(read + bytes));
     }
     std::size_t read_at_once(mutable_bytes into, error_code& error) {
-        if constexpr (is_openssl<Stream>)
+        if constexpr (is_ssl_stream<Stream>)
             if (tls_end_ != tls_end::over) return read_rest_of_record(into);
         return socket_of(stream_).read_some(net::buffer(into.data(), into.size()), error);
     }
-    /// OpenSSL only copies what it has decrypted, and neither reads nor writes for that: a write in flight is not concerned. (The
+    /// OpenSSL, whose functions are found by their argument's type, only copies what it has decrypted, and neither reads nor writes for that: a write in flight is not concerned. (The
     /// stream's own read_some() would go on to the socket.)
     std::size_t read_rest_of_record(mutable_bytes into) noexcept {
         auto* const tls = stream_.native_handle();
@@ -510,7 +539,7 @@ private:
         if (phase_ != phase::running) return;
         if (bytes == 0 && error == net::error::operation_aborted) return read_again();
         if (!is_wanted_) return keep(error, bytes);
-        if constexpr (is_socket<Stream> || is_openssl<Stream>)
+        if constexpr (is_socket<Stream> || is_ssl_stream<Stream>)
             if (bytes == buffer_.size()) return read_all(bytes); // there may be more
         take(error, mutable_bytes(buffer_).first(bytes));
     }
@@ -586,7 +615,8 @@ private:
     bool comes_large_ = is_socket<Stream>;
     std::size_t kept_ = 0;
     error_code kept_error_;
-    std::array<std::byte, is_socket<Stream> || is_openssl<Stream> ? small_read_buffer : read_buffer> buffer_;
+    std::array<std::byte, is_socket<Stream> || is_ssl_stream<Stream> ? small_read_buffer : read_buffer>
+        buffer_;
     group_type* const group_;
     [[no_unique_address]] Opened opened_;
     connection ws_; ///< the last: what it does at its end finds the others

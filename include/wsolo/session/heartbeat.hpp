@@ -197,6 +197,7 @@ public:
     /// interval after the last one. Call it in each turn in which it is so, and after on_ping_written() in one.
     constexpr void on_not_listening() noexcept {
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
+        has_slept_ = false;
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.

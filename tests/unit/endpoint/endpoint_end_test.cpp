@@ -15,6 +15,14 @@ void echo(Fixture& f) {
     f.log.on_message = [&f](const wsolo::message& received) { return f.whole->send_text(received.text()); };
 }
 
+/// A kernel that tells how much of what it took the peer has still to take.
+struct buffering_transport : wsolo::testing::scripted_transport {
+    buffering_transport(wsolo::testing::scripted_wire& wire, std::uint64_t& left)
+        : scripted_transport(wire), unsent_bytes(&left) {}
+    std::uint64_t unsent() const { return *unsent_bytes; }
+    std::uint64_t* unsent_bytes;
+};
+
 } // namespace
 
 TEMPLATE_TEST_CASE("a Close waits for the answers to what came before it", "[endpoint]", server, client) {
@@ -233,6 +241,40 @@ TEMPLATE_TEST_CASE("a Close that stands after a pause answers ours in time", "[e
     CHECK(f.log.messages == std::vector<std::string>{"1", "2"});
     CHECK(f.log.endings.at(0).reason == errc::none);
     CHECK(f.log.endings.at(0).peer_closed);
+}
+
+TEST_CASE("what the peer took before a handler went on is no progress after it", "[endpoint]") {
+    auto options = endpoint_fixture<server>::quiet();
+    options.handling.max_messages = 1;
+    options.writing.timeouts.min_rate = 1'000;
+    options.ending.close_timeout = 5s;
+    endpoint_fixture<server> making; // of frames alone
+    wsolo::testing::scripted_wire wire;
+    endpoint_log log;
+    std::uint64_t unsent = 0;
+    wsolo::endpoint<buffering_transport, counted_schedule, logging_handler, server, counted_work,
+                    manual_traits>
+        whole(buffering_transport(wire, unsent), counted_schedule{&log}, logging_handler{&log}, options, {},
+              counted_work{&log});
+    REQUIRE(whole.send_text(std::string(20'000, 'x')) == errc::none);
+    unsent = 20'000;
+    REQUIRE(whole.close() == errc::none);
+    static_cast<void>(whole.run()); // and the peer takes it
+    std::string rest = making.text("1") + making.text("2") + making.close_frame();
+    REQUIRE_FALSE(whole.receive(std::as_writable_bytes(std::span(rest))).read);
+    manual_clock::advance(4s);
+    unsent -= 3'900; // slower than it may be
+    whole.work();
+    REQUIRE_FALSE(whole.run().finished); // but the handler has gone on
+    for (int look = 0; look < 20; ++look) {
+        manual_clock::advance(249ms);
+        static_cast<void>(whole.run());
+    }
+    CHECK_FALSE(wire.disconnected());
+    manual_clock::advance(250ms);
+    static_cast<void>(whole.run());
+    CHECK(wire.disconnected()); // 5 s after that
+    whole.work();
 }
 
 TEMPLATE_TEST_CASE("input after a pause does not keep a connection whose transport failed meanwhile",

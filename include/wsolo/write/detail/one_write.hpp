@@ -63,6 +63,13 @@ inline void account(const batch& plan, queue& work, const writer_rules& rules, c
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
+/// What took everything is neither blocked nor late, unless it failed: the next write tells. Returns whether it took everything.
+inline bool note_whole(const batch& plan, io_result& io) noexcept {
+    const bool is_whole = io.transferred == plan.bytes();
+    if (is_whole && io.status != io_status::failed) io.status = io_status::ok;
+    return is_whole;
+}
+
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
 [[nodiscard]] inline errc verdict_of_write(const io_result& io, const queue& work, time_point drain_deadline,
                                            time_point tried) noexcept {
@@ -112,16 +119,14 @@ write_in_time(Transport& connection, std::span<const const_bytes> parts, std::si
 
 /// What became of a write that was tried at `tried`, and into `done` what it took.
 template <class Traits>
-written judge_write(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
+written judge_write(const batch& plan, queue& work, const writer_rules& rules, io_result io,
                     time_point drain_deadline, time_point tried, taken& done) noexcept {
     written made;
-    const bool is_whole = io.transferred == plan.bytes();
+    const bool is_whole = note_whole(plan, io);
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
-    made.transport_error = io.error;
-    // What took everything is neither blocked nor late, unless it failed: the next write tells.
-    if (is_whole && io.status != io_status::failed) return made;
     made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
+    made.transport_error = io.error;
     return made;
 }
 

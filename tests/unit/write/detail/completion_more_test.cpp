@@ -15,6 +15,24 @@ TEST_CASE("a completion never blocks: it took what it took, and has failed", "[w
     }
 }
 
+TEST_CASE("a started write that took everything is not late, whatever its completion says",
+          "[write][completion]") {
+    const io_status says = GENERATE(io_status::ok, io_status::would_block, io_status::timed_out);
+    completing_fixture f;
+    REQUIRE(f.out->send_text("a") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    REQUIRE(f.out->close(wsolo::close_code::normal, "", 5s) == errc::none);
+    manual_clock::advance(6s);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // it is cancelled
+    f.wire.end(says);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // the Close has its one try, after its time
+    f.wire.end(says);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::none);
+    CHECK_FALSE(f.out->report().deadline_hit);
+    CHECK(f.out->report().ends_with_close());
+}
+
 TEST_CASE("a cancelled write that took everything all the same is no error", "[write][completion]") {
     for (const bool closing : {false, true}) {
         completing_fixture f;

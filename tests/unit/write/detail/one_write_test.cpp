@@ -110,6 +110,15 @@ TEST_CASE("a write that took everything is not late, whatever it says", "[write]
     CHECK(f.wire.finished_as() == wsolo::end_of_write::drained);
 }
 
+TEST_CASE("a write that took everything and failed has failed", "[write][one_write]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_text("message") == errc::none);
+    f.wire.then({io_status::failed, std::size_t(-1), 0});
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::write_failed);
+    CHECK(f.out->report().frames_written == 1);
+}
+
 TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
