@@ -15706,7 +15706,7 @@ struct ending {
     /// The peer's Close arrived.
     bool peer_closed = false;
     /// A handler did not return (or a coroutine held a message) for end_options::close_timeout after everything else was
-    /// over: it may still run.
+    /// over: it may still run. `handled` then lacks the messages of its run, 32 at most.
     bool handler_still_runs = false;
     /// PONGs and PINGs that the endpoint queued by itself, and the Close, also one that the caller asked for: with the
     /// caller's other accepted frames they add up to written.frames_accepted(). Modulo 2^32.

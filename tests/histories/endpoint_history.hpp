@@ -151,6 +151,7 @@ private:
         std::uint64_t bytes_received = 0;
         mutable std::size_t bytes_untold = 0; ///< since the last line of the journal
         bool input_ended = false;
+        bool hangup_came_first = false; ///< its loop told the end while there was something to read
 
         // Its stream.
         std::string wire;
