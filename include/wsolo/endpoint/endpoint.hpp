@@ -606,6 +606,7 @@ private:
         }
         is_listening_ =
             life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
+        if (auto* const beat = life_.beat(); beat != nullptr && !is_listening_) beat->on_not_listening();
         const time_point due = is_early && awaits_only_life() ? told_deadline_.told() : earliest(now);
         return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
@@ -614,7 +615,6 @@ private:
         auto* const beat = life_.beat();
         if (beat == nullptr) return;
         if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
-        if (!is_listening_) beat->on_not_listening();
         if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
@@ -642,7 +642,6 @@ private:
         if (beat == nullptr) return;
         whole.taken_.start(detail::bytes_taken(whole.out_));
         beat->on_ping_written(Traits::clock::now());
-        if (!whole.is_listening_) beat->on_not_listening();
     }
 
     void pump(time_point now) {

@@ -194,7 +194,7 @@ public:
     }
 
     /// This side does not read at present: the peer is not blamed for that silence, so nothing is awaited. PINGs go on, an
-    /// interval after the last one. Call it in each turn in which it is so, and after on_ping_written() in one.
+    /// interval after the last one. Call it at the end of each turn after which it is so.
     constexpr void on_not_listening() noexcept {
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
         has_slept_ = false;
@@ -309,7 +309,7 @@ private:
     phase phase_ = phase::quiet;
     bool pong_only_ : 1;
     bool has_looked_ : 1 = false; ///< within the timeout's last quarter
-    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life
+    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life or pause of reading
     bool is_asked_ : 1 = false;   ///< the last PING: not written yet
     bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };

@@ -72,7 +72,7 @@ TEST_CASE("what is taken while reading is paused says nothing of the peer after 
             f.run();
             manual_clock::advance(1s - 1ms);
             f.run();
-            f.whole->work();
+            f.whole->work(); // or the end waits for the handler
         }
         return (manual_clock::now() - resumed) / 1s;
     };

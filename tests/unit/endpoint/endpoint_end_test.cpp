@@ -248,7 +248,7 @@ TEST_CASE("what the peer took before a handler went on is no progress after it",
     options.handling.max_messages = 1;
     options.writing.timeouts.min_rate = 1'000;
     options.ending.close_timeout = 5s;
-    endpoint_fixture<server> making; // of frames alone
+    endpoint_fixture<server> making; // only makes frames
     wsolo::testing::scripted_wire wire;
     endpoint_log log;
     std::uint64_t unsent = 0;

@@ -299,7 +299,7 @@ TEST_CASE("a side that did not listen does not judge", "[session][heartbeat]") {
     CHECK_PLAY(options, "P.P.P..D", {tick, 20}, {written, 20}, {deaf, 25}, {tick, 25}, {deaf, 40}, {tick, 40},
                {written, 41}, {deaf, 45}, {tick, 60}, {tick, 61}, {written, 61}, {tick, 69}, {tick, 70},
                {tick, 71});
-    // What it slept through before is over: the next time counts as the first.
+    // After a pause the next sleep is the first one again.
     CHECK_PLAY(options, "PPPPPD", {tick, 20}, {written, 20}, {tick, 60}, {written, 60}, {deaf, 61},
                {tick, 80}, {written, 80}, {deaf, 81}, {tick, 100}, {written, 100}, {tick, 140},
                {written, 140}, {tick, 180});

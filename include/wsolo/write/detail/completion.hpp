@@ -62,7 +62,7 @@ public:
     [[nodiscard]] written collect(queue& work, const writer_rules& rules, time_point drain_deadline,
                                   taken& done) noexcept {
         written made;
-        static_cast<void>(note_whole(plan, how));
+        static_cast<void>(settle_whole(plan, how));
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         account(plan, work, rules, how, traits::clock::now(), done);
         made.error = verdict_of_write(how, work, drain_deadline, tried_);

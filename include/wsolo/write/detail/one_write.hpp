@@ -63,8 +63,9 @@ inline void account(const batch& plan, queue& work, const writer_rules& rules, c
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
-/// What took everything is neither blocked nor late, unless it failed: the next write tells. Returns whether it took everything.
-inline bool note_whole(const batch& plan, io_result& io) noexcept {
+/// A write that took everything is `ok`, whatever its status says, unless that is `failed`: where the transport is blocked or late
+/// the next write finds out. Changes io.status; returns whether it took everything.
+inline bool settle_whole(const batch& plan, io_result& io) noexcept {
     const bool is_whole = io.transferred == plan.bytes();
     if (is_whole && io.status != io_status::failed) io.status = io_status::ok;
     return is_whole;
@@ -122,7 +123,7 @@ template <class Traits>
 written judge_write(const batch& plan, queue& work, const writer_rules& rules, io_result io,
                     time_point drain_deadline, time_point tried, taken& done) noexcept {
     written made;
-    const bool is_whole = note_whole(plan, io);
+    const bool is_whole = settle_whole(plan, io);
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
