@@ -7081,7 +7081,7 @@ public:
     }
 
     /// This side does not read at present: the peer is not blamed for that silence, so nothing is awaited. PINGs go on, an
-    /// interval after the last one. Call it in each turn in which it is so, and after on_ping_written() in one.
+    /// interval after the last one. Call it at the end of each turn after which it is so.
     constexpr void on_not_listening() noexcept {
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
         has_slept_ = false;
@@ -7196,7 +7196,7 @@ private:
     phase phase_ = phase::quiet;
     bool pong_only_ : 1;
     bool has_looked_ : 1 = false; ///< within the timeout's last quarter
-    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life
+    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life or pause of reading
     bool is_asked_ : 1 = false;   ///< the last PING: not written yet
     bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
@@ -12341,7 +12341,7 @@ private:
 // busy; the first small frames may lie in it.
 //
 // Laws of this file:
-// - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
+// - The outbox's lock is held around every call, but for `write_deadline` and `has_slept`, which are the running thread's.
 // - judge() changes nothing; displace() and place() can't fail. Between them lies only finding memory.
 // - What a write names (the first `planned` entries of a lane) stays until that write is accounted for; but a mark, which
 //   has no bytes, may be withdrawn: then one entry more than needed stays.
@@ -12762,6 +12762,7 @@ public:
     time_point close_deadline = no_deadline;
     time_point gate_deadline = no_deadline;  ///< of the handshake
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
+    bool has_slept = false; ///< through that deadline, without progress since; the same thread's
 
 private:
     explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}
@@ -13829,9 +13830,9 @@ private:
 // - A deadline belongs to one write: it is computed when the write starts (or, where the transport never waits, when it left
 //   something) and forgotten when everything offered was taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing.
-//   If the try took something, and came a quarter of the timeout or more after the deadline, the write has a fresh timeout: a
-//   loop that is awake is never that late, so a peer that takes a byte at a time gains nothing by it.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing. A try
+//   that comes a quarter of the timeout or more after the deadline says that this process slept: a loop that is awake is never that
+//   late. If it took something the write has a fresh timeout; if not, a quarter of one, once, because the peer may have slept as well.
 // - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -13865,12 +13866,22 @@ struct written {
     return work.write_deadline;
 }
 
+/// A process that slept through the deadline of the write that stands gives it a quarter of the timeout more, once. True: it did.
+inline bool forgive_sleep(queue& work, const writer_rules& rules, time_point now) noexcept {
+    const duration quarter = rules.write_timeout.get() / 4;
+    if (now < deadline_after(work.write_deadline, quarter) || std::exchange(work.has_slept, true))
+        return false;
+    work.write_deadline = deadline_after(now, quarter);
+    return true;
+}
+
 /// After it: what was taken, and until when the rest has time.
 inline void account(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
                     time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
+    if (io.transferred != 0) work.has_slept = false;
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
@@ -13884,8 +13895,9 @@ inline void account(const batch& plan, queue& work, const writer_rules& rules, c
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
-/// What took everything is neither blocked nor late, unless it failed: the next write tells. Returns whether it took everything.
-inline bool note_whole(const batch& plan, io_result& io) noexcept {
+/// A write that took everything is `ok`, whatever its status says, unless that is `failed`: where the transport is blocked or late
+/// the next write finds out. Changes io.status; returns whether it took everything.
+inline bool settle_whole(const batch& plan, io_result& io) noexcept {
     const bool is_whole = io.transferred == plan.bytes();
     if (is_whole && io.status != io_status::failed) io.status = io_status::ok;
     return is_whole;
@@ -13943,8 +13955,10 @@ template <class Traits>
 written judge_write(const batch& plan, queue& work, const writer_rules& rules, io_result io,
                     time_point drain_deadline, time_point tried, taken& done) noexcept {
     written made;
-    const bool is_whole = note_whole(plan, io);
+    const bool is_whole = settle_whole(plan, io);
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
+    if (io.status == io_status::would_block && io.transferred == 0)
+        static_cast<void>(forgive_sleep(work, rules, tried));
     made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
@@ -14022,7 +14036,7 @@ public:
     [[nodiscard]] written collect(queue& work, const writer_rules& rules, time_point drain_deadline,
                                   taken& done) noexcept {
         written made;
-        static_cast<void>(note_whole(plan, how));
+        static_cast<void>(settle_whole(plan, how));
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         account(plan, work, rules, how, traits::clock::now(), done);
         made.error = verdict_of_write(how, work, drain_deadline, tried_);
@@ -14455,6 +14469,7 @@ private:
                     return true;
                 }
                 const time_point at = Traits::clock::now();
+                if (!started_->is_cancelled() && forgive_sleep(box.work(), rules(), at)) continue;
                 if (!started_->is_cancelled() && (how.is_dying || at >= how.deadline())) {
                     started_->cancel(transport_, how.is_dying   ? errc::aborted
                                                  : how.drains() ? errc::drain_timed_out
@@ -18640,6 +18655,7 @@ private:
         }
         is_listening_ =
             life_.wants_input() && (life_.is_discarding() || (!extras_.keeps() && !is_held_back()));
+        if (auto* const beat = life_.beat(); beat != nullptr && !is_listening_) beat->on_not_listening();
         const time_point due = is_early && awaits_only_life() ? told_deadline_.told() : earliest(now);
         return {.read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(due, now)};
     }
@@ -18648,7 +18664,6 @@ private:
         auto* const beat = life_.beat();
         if (beat == nullptr) return;
         if (is_closing_.load(std::memory_order_relaxed)) beat->on_closing();
-        if (!is_listening_) beat->on_not_listening();
         if (beat->is_awaiting_pong() && has_peer_taken(now)) beat->on_progress(now);
         const heartbeat_actions due = beat->tick(now);
         if (due.send_ping) {
@@ -18676,7 +18691,6 @@ private:
         if (beat == nullptr) return;
         whole.taken_.start(detail::bytes_taken(whole.out_));
         beat->on_ping_written(Traits::clock::now());
-        if (!whole.is_listening_) beat->on_not_listening();
     }
 
     void pump(time_point now) {

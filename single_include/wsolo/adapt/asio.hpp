@@ -20,10 +20,10 @@
 //   destroyed first, its connections are cut off by that.
 // - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to as soon as it can
 //   be; what is above a socket by Asio's operations.
-// - A large read buffer belongs to the thread, and is lent for what can be read without a wait: all that a socket has, the rest of
-//   a record that an ssl::stream's OpenSSL has decrypted. A connection waits with `small_read_buffer` bytes of its own, or, on a socket while
-//   messages come large, with none; it reads into them, too, while there is no memory. A stream that is neither waits with
-//   `read_buffer` bytes.
+// - A large read buffer belongs to the thread, and is lent for what can be read without a wait: all that a socket has, and of an
+//   ssl::stream the rest of a record that OpenSSL has decrypted. A connection waits with `small_read_buffer` bytes of its own, or, on
+//   a socket while messages come large, with none. While there is no memory for the large one, it reads into the small one alone.
+//   Streams that are neither a socket nor an ssl::stream itself wait with `read_buffer` bytes.
 // - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
 
 #include "../wsolo.hpp"
@@ -106,7 +106,7 @@ inline constexpr bool is_socket = false;
 template <class Protocol, class Executor>
 inline constexpr bool is_socket<net::basic_stream_socket<Protocol, Executor>> = true;
 
-/// Of exactly this type: what is built on it may hold decrypted bytes of its own.
+/// Whether it is net::ssl::stream itself: a class that is built on one may hold decrypted bytes of its own.
 template <class Stream>
 inline constexpr bool is_ssl_stream = false;
 template <class Next>
@@ -519,8 +519,8 @@ private:
             if (tls_end_ != tls_end::over) return read_rest_of_record(into);
         return socket_of(stream_).read_some(net::buffer(into.data(), into.size()), error);
     }
-    /// OpenSSL, whose functions are found by their argument's type, only copies what it has decrypted, and neither reads nor writes for that: a write in flight is not concerned. (The
-    /// stream's own read_some() would go on to the socket.)
+    /// OpenSSL, whose functions are found by their argument's type, only copies what it has decrypted. It neither reads nor writes
+    /// for that, so that a write in flight is not concerned. (The stream's own read_some() would go on to the socket.)
     std::size_t read_rest_of_record(mutable_bytes into) noexcept {
         auto* const tls = stream_.native_handle();
         const auto decrypted = static_cast<std::size_t>(SSL_pending(tls));

@@ -93,6 +93,22 @@ TEST_CASE("PINGs go on while reading is paused", "[endpoint]") {
     CHECK(f.sent_with_plain_pings().size() == 30);
 }
 
+TEST_CASE("a pause that begins while a PONG is awaited delays no PING", "[endpoint]") {
+    wsolo::endpoint_options options;
+    options.beating = {.ping_interval = 20s, .pong_timeout = 45s, .pong_only = true};
+    options.handling.max_messages = 1;
+    endpoint_fixture<server, counted_work> f(options);
+    f.run();
+    REQUIRE_FALSE(f.live_for(21s).finished);
+    REQUIRE(f.whole->beat()->is_awaiting_pong());
+    f.receive(f.text("it fills the inbox"));
+    REQUIRE_FALSE(f.wants.read);
+    REQUIRE_FALSE(f.live_for(18s).finished);
+    CHECK(f.sent_with_plain_pings().size() == 1);
+    REQUIRE_FALSE(f.live_for(1s).finished); // 20 s after the first
+    CHECK(f.sent_with_plain_pings().size() == 2);
+}
+
 TEMPLATE_TEST_CASE("an end that begins with the last write of a read has its deadline told", "[endpoint]",
                    server, client) {
     endpoint_fixture<TestType> f(beating());

@@ -294,6 +294,7 @@ private:
                     return true;
                 }
                 const time_point at = Traits::clock::now();
+                if (!started_->is_cancelled() && forgive_sleep(box.work(), rules(), at)) continue;
                 if (!started_->is_cancelled() && (how.is_dying || at >= how.deadline())) {
                     started_->cancel(transport_, how.is_dying   ? errc::aborted
                                                  : how.drains() ? errc::drain_timed_out

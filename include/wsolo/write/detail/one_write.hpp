@@ -6,9 +6,9 @@
 // - A deadline belongs to one write: it is computed when the write starts (or, where the transport never waits, when it left
 //   something) and forgotten when everything offered was taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing.
-//   If the try took something, and came a quarter of the timeout or more after the deadline, the write has a fresh timeout: a
-//   loop that is awake is never that late, so a peer that takes a byte at a time gains nothing by it.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing. A try
+//   that comes a quarter of the timeout or more after the deadline says that this process slept: a loop that is awake is never that
+//   late. If it took something the write has a fresh timeout; if not, a quarter of one, once, because the peer may have slept as well.
 // - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 #include "queue.hpp"
@@ -44,12 +44,22 @@ struct written {
     return work.write_deadline;
 }
 
+/// A process that slept through the deadline of the write that stands gives it a quarter of the timeout more, once. True: it did.
+inline bool forgive_sleep(queue& work, const writer_rules& rules, time_point now) noexcept {
+    const duration quarter = rules.write_timeout.get() / 4;
+    if (now < deadline_after(work.write_deadline, quarter) || std::exchange(work.has_slept, true))
+        return false;
+    work.write_deadline = deadline_after(now, quarter);
+    return true;
+}
+
 /// After it: what was taken, and until when the rest has time.
 inline void account(const batch& plan, queue& work, const writer_rules& rules, const io_result& io,
                     time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
+    if (io.transferred != 0) work.has_slept = false;
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
@@ -125,6 +135,8 @@ written judge_write(const batch& plan, queue& work, const writer_rules& rules, i
     written made;
     const bool is_whole = settle_whole(plan, io);
     account(plan, work, rules, io, is_whole ? tried : Traits::clock::now(), done);
+    if (io.status == io_status::would_block && io.transferred == 0)
+        static_cast<void>(forgive_sleep(work, rules, tried));
     made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;

@@ -5,7 +5,7 @@
 // busy; the first small frames may lie in it.
 //
 // Laws of this file:
-// - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
+// - The outbox's lock is held around every call, but for `write_deadline` and `has_slept`, which are the running thread's.
 // - judge() changes nothing; displace() and place() can't fail. Between them lies only finding memory.
 // - What a write names (the first `planned` entries of a lane) stays until that write is accounted for; but a mark, which
 //   has no bytes, may be withdrawn: then one entry more than needed stays.
@@ -431,6 +431,7 @@ public:
     time_point close_deadline = no_deadline;
     time_point gate_deadline = no_deadline;  ///< of the handshake
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
+    bool has_slept = false; ///< through that deadline, without progress since; the same thread's
 
 private:
     explicit queue(std::size_t heap) noexcept : spares_(heap > sizeof(queue) ? first_block(heap) : nullptr) {}

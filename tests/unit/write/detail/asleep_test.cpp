@@ -13,6 +13,8 @@ constexpr auto stands = [] { return wsolo::testing::scripted_step{io_status::wou
 
 TEMPLATE_TEST_CASE("after a sleep of any length a write is tried once more, and then judged",
                    "[write][one_write]", server, client) {
+    const wsolo::duration timeout = wsolo::writer_options{}.timeouts.write;
+    const bool sleeps_again = GENERATE(false, true);
     for (const std::size_t first : {std::size_t{0}, std::size_t{3}}) { // bytes that were taken before
         for (const bool takes : {true, false}) {
             writer_fixture<TestType> f;
@@ -22,11 +24,34 @@ TEMPLATE_TEST_CASE("after a sleep of any length a write is tried once more, and 
             REQUIRE(f.out->pump().status == pump_status::blocked);
             manual_clock::advance(8h);
             if (takes) f.wire.rule({});
-            CHECK(f.out->pump().status == (takes ? pump_status::idle : pump_status::finished));
-            CHECK(f.out->report().reason == (takes ? errc::none : errc::write_timed_out));
+            const auto left = f.out->pump();
             CHECK(f.wire.calls().size() == 2); // once
+            if (takes) {
+                CHECK(left.status == pump_status::idle);
+                continue;
+            }
+            CHECK(left.status == pump_status::blocked); // the peer may have slept, too
+            CHECK(left.deadline == manual_clock::now() + timeout / 4);
+            manual_clock::advance(sleeps_again ? 8h : timeout / 4);
+            CHECK(f.out->pump().status == pump_status::finished);
+            CHECK(f.out->report().reason == errc::write_timed_out);
         }
     }
+}
+
+TEST_CASE("a peer that has gone on since a sleep is forgiven another one", "[write][one_write]") {
+    writer_fixture<server> f;
+    f.wire.rule(stands);
+    REQUIRE(f.out->send_text("message") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    for (int sleep = 0; sleep < 3; ++sleep) {
+        manual_clock::advance(8h);
+        CHECK(f.out->pump().status == pump_status::blocked);
+        f.wire.then({io_status::would_block, 1, 0});
+        CHECK(f.out->pump().status == pump_status::blocked);
+    }
+    f.wire.rule({});
+    CHECK(f.out->pump().status == pump_status::idle);
 }
 
 TEMPLATE_TEST_CASE("a drain whose time passed in a sleep is tried once more, and then judged",
@@ -93,6 +118,11 @@ TEST_CASE("a write in flight that ended while the process slept is not blamed", 
             REQUIRE(out.pump().status == pump_status::blocked);
             manual_clock::advance(8h);
             if (!told_first) {
+                const auto woken = out.pump();
+                REQUIRE(woken.status == pump_status::blocked);
+                CHECK(wire.cancels() == 0); // not at once
+                REQUIRE(woken.deadline > manual_clock::now());
+                manual_clock::advance(woken.deadline - manual_clock::now());
                 REQUIRE(out.pump().status == pump_status::blocked);
                 CHECK(wire.cancels() == 1);
             }
